@@ -1,0 +1,1 @@
+"""Words and rules: no clock, no file, no database."""

@@ -1,0 +1,91 @@
+"""The states that runs, versions, deployments, alerts and services can be in."""
+
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    """A run's life: requested (waits for the orchestrator), running, then one of the four ends."""
+
+    REQUESTED = "requested"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will change any more."""
+        return self not in (RunState.REQUESTED, RunState.RUNNING)
+
+
+class TaskState(StrEnum):
+    """A task's life."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+
+
+class CauseKind(StrEnum):
+    """Who or what asked for a run."""
+
+    PERSON = "person"
+    ALERT = "alert"
+    RUN = "run"
+    SCHEDULE = "schedule"
+    NEW_DATA = "new_data"
+
+
+class Stage(StrEnum):
+    """Where a model version stands."""
+
+    NONE = "none"
+    STAGING = "staging"
+    PRODUCTION = "production"
+    ARCHIVED = "archived"
+
+
+class DeploymentState(StrEnum):
+    """A deployment's life: built, then active until replaced, or failed with a verdict."""
+
+    BUILDING = "building"
+    ACTIVE = "active"
+    REPLACED = "replaced"
+    FAILED = "failed"
+
+
+class AlertState(StrEnum):
+    """An alert's life."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class Severity(StrEnum):
+    """How much an alert matters: drift warns, damage to quality is critical."""
+
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class ServiceState(StrEnum):
+    """A supervised process's life."""
+
+    STARTING = "starting"
+    UP = "up"
+    BACKING_OFF = "backing-off"
+    DOWN = "down"
+    FAILED = "failed"
+
+
+class QuarantineState(StrEnum):
+    """A rejected row's life."""
+
+    OPEN = "open"
+    RELEASED = "released"
+    DISCARDED = "discarded"

@@ -1,0 +1,1 @@
+"""Rules, views, the offline store and the point-in-time join."""

@@ -1,0 +1,1 @@
+"""REST serving of promoted models."""

@@ -1,0 +1,1 @@
+"""Learners, splits, evaluation and the model package."""

@@ -1,0 +1,1 @@
+"""This machine: CPU, memory, GPU and disk."""

@@ -1,0 +1,1 @@
+"""Reference profiles, drift and realised quality."""

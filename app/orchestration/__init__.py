@@ -1,0 +1,1 @@
+"""The Prefect server, its worker, deployments, events and the client that asks for runs."""

@@ -1,0 +1,1 @@
+"""Tables, sessions, migrations, artifacts, audit: the only state that processes share."""

@@ -1,0 +1,63 @@
+"""Content-addressed artifacts: written in chunks, deduplicated, checked at every read."""
+
+import hashlib
+from datetime import datetime
+
+from sqlalchemy import insert, select
+from sqlmodel import Session, col
+
+from app.domain.errors import Damaged, NotFound
+from app.store.tables import Artifact, Chunk
+
+CHUNK_BYTES = 1 << 20
+
+
+def put(session: Session, content: bytes, *, kind: str, media_type: str, now: datetime) -> str:
+    """Keep bytes in the transaction of `session`; gives their SHA-256. The same bytes are kept once.
+
+    >>> import tempfile; from pathlib import Path; from datetime import UTC
+    >>> from app.store.engine import Store; from app.store.migrate import migrate
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> store = Store.of_file(Path(folder.name) / "s.db"); migrate(store)
+    >>> with store.write() as session:
+    ...     digest = put(session, b"trees", kind="model", media_type="text/plain", now=datetime.now(UTC))
+    >>> with store.read() as session:
+    ...     get(session, digest)
+    b'trees'
+    >>> store.close(); folder.cleanup()
+    """
+    digest = hashlib.sha256(content).hexdigest()
+    connection = session.connection()
+    if connection.execute(select(col(Artifact.digest)).where(col(Artifact.digest) == digest)).first() is not None:
+        return digest
+    connection.execute(
+        insert(Artifact),
+        {"digest": digest, "size_bytes": len(content), "kind": kind, "media_type": media_type, "created_at": now},
+    )
+    pieces = [
+        {"artifact": digest, "ordinal": ordinal, "content": content[start : start + CHUNK_BYTES]}
+        for ordinal, start in enumerate(range(0, len(content), CHUNK_BYTES))
+    ]
+    if pieces:
+        connection.execute(insert(Chunk), pieces)
+    return digest
+
+
+def get(session: Session, digest: str) -> bytes:
+    """The bytes of an artifact; raises NotFound, or Damaged when they no longer have their digest."""
+    connection = session.connection()
+    size = connection.execute(
+        select(col(Artifact.size_bytes)).where(col(Artifact.digest) == digest)
+    ).scalar_one_or_none()
+    if size is None:
+        raise NotFound(f"there is no artifact {digest[:12]}", next_step="trainmaster store fsck")
+    chunks = connection.execute(
+        select(col(Chunk.content)).where(col(Chunk.artifact) == digest).order_by(col(Chunk.ordinal))
+    ).scalars()
+    content = b"".join(chunks)
+    if len(content) != size or hashlib.sha256(content).hexdigest() != digest:
+        raise Damaged(
+            f"artifact {digest[:12]} does not have its digest any more",
+            next_step="trainmaster store restore BACKUP",
+        )
+    return content

@@ -1,0 +1,134 @@
+"""Opening the store, and the two ways to use it: a short write, or a read."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import UOWTransaction
+from sqlmodel import Session
+
+from app.domain.errors import Busy
+from app.store.reader import Reader
+from app.store.tables.base import Table
+
+BUSY_TIMEOUT_MS = 15_000
+WRITE = "trainmaster_write"
+DURABLE = "trainmaster_durable"
+
+
+class Store:
+    """The only state that processes share: SQLite in WAL mode, or PostgreSQL by URL.
+
+    >>> import tempfile
+    >>> from app.store.migrate import migrate
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> store = Store.of_file(Path(folder.name) / "store.db")
+    >>> migrate(store)
+    >>> with store.read() as session:
+    ...     session.connection().exec_driver_sql("PRAGMA foreign_keys").scalar_one()
+    1
+    >>> store.close(); folder.cleanup()
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        self._engine = _engine(url)
+        self._writer = self._engine.execution_options(**{WRITE: True})
+        self._durable_writer = self._engine.execution_options(**{WRITE: True, DURABLE: True})
+        self.reader = Reader.of_url(url)
+
+    @classmethod
+    def of_file(cls, file: Path) -> Self:
+        """The SQLite store in `file`; the folder is made with mode 0700, the file with 0600."""
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not file.exists():
+            os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        return cls(f"sqlite:///{file}")
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file, or None for another database."""
+        return Path(self.url.removeprefix("sqlite:///")) if self.is_sqlite else None
+
+    @property
+    def engine(self) -> Engine:
+        """The SQLAlchemy engine, for migrations and bulk paths."""
+        return self._engine
+
+    @contextmanager
+    def write(self, *, durable: bool = False) -> Iterator[Session]:
+        """One short write transaction, serialised with all others; commits at the end or leaves nothing.
+
+        `durable` waits for the disk (promotion, audit); without it a power cut, but no crash, may lose the last
+        moments. Raises Busy when another writer holds the store for longer than 15 s.
+        """
+        with Session(self._durable_writer if durable else self._writer, expire_on_commit=False) as session:
+            try:
+                yield session
+                session.commit()
+            except OperationalError as error:
+                session.rollback()
+                if "locked" in str(error) or "busy" in str(error):
+                    raise Busy(
+                        "the store is held by another writer", next_step="try again, or: trainmaster status"
+                    ) from error
+                raise
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A consistent view; nothing can be written through it."""
+        with Session(self._engine, expire_on_commit=False, autoflush=False) as session:
+            yield session
+            session.rollback()
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.reader.close()
+        self._engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    sqlite = url.startswith("sqlite")
+    arguments: dict[str, Any] = {"timeout": BUSY_TIMEOUT_MS / 1000} if sqlite else {}
+    engine = create_engine(url, connect_args=arguments, pool_pre_ping=not sqlite)
+    if sqlite:
+        event.listen(engine, "connect", _on_connect)
+        event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the "begin" event decides how a transaction starts
+    for pragma in (
+        "journal_mode=WAL",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "synchronous=NORMAL",
+        "temp_store=MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _on_begin(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    if not options.get(WRITE):
+        connection.exec_driver_sql("PRAGMA query_only=ON")
+        connection.exec_driver_sql("BEGIN DEFERRED")
+        return
+    connection.exec_driver_sql("PRAGMA query_only=OFF")
+    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get(DURABLE) else 'NORMAL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@event.listens_for(Session, "before_flush")
+def _validate(session: Session, _context: UOWTransaction, _instances: object) -> None:
+    """SQLModel does not validate rows of tables; nothing unvalidated reaches the database through a session."""
+    for row in (*session.new, *session.dirty):
+        if isinstance(row, Table):
+            type(row).model_validate(row.model_dump(warnings=False), strict=True)

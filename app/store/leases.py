@@ -1,0 +1,110 @@
+"""Leases: a process is alive while its lease is fresh, or while the very same process still runs here."""
+
+import functools
+import os
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import psutil
+from sqlalchemy import delete, select, update
+from sqlmodel import Session, col
+
+from app.domain.errors import Busy
+from app.store.tables import Lease
+
+LEASE_S = 15.0
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A process that can be told from every other one, also after a reboot or when its pid is used again."""
+
+    boot_id: str
+    pid: int
+    process_started: float
+
+
+@functools.cache
+def boot_id() -> str:
+    """A text that is new after each start of the machine."""
+    file = Path("/proc/sys/kernel/random/boot_id")
+    return file.read_text().strip() if file.exists() else str(int(psutil.boot_time()))
+
+
+def this_process() -> Holder:
+    """The holder that this process is (not cached: a forked child is another)."""
+    pid = os.getpid()
+    return Holder(boot_id(), pid, psutil.Process(pid).create_time())
+
+
+def take(session: Session, kind: str, key: str, now: datetime, *, holder: Holder, seconds: float = LEASE_S) -> None:
+    """Take or renew a lease; raises Busy when another living process holds it."""
+    lease = find(session, kind, key)
+    until = now + timedelta(seconds=seconds)
+    if lease is None:
+        session.add(
+            Lease(
+                kind=kind,
+                key=key,
+                boot_id=holder.boot_id,
+                pid=holder.pid,
+                process_started=holder.process_started,
+                expires_at=until,
+            )
+        )
+        session.flush()
+        return
+    if _holder(lease) != holder and is_live(lease, now):
+        raise Busy(f"{kind} {key} is held by process {lease.pid}", next_step="trainmaster status")
+    lease.boot_id, lease.pid, lease.process_started = holder.boot_id, holder.pid, holder.process_started
+    lease.expires_at = until
+    session.add(lease)
+    session.flush()
+
+
+def renew(session: Session, kind: str, key: str, now: datetime, *, holder: Holder, seconds: float = LEASE_S) -> bool:
+    """Extend an own lease; False when it is no longer ours."""
+    changed = session.connection().execute(
+        update(Lease)
+        .where(
+            col(Lease.kind) == kind,
+            col(Lease.key) == key,
+            col(Lease.pid) == holder.pid,
+            col(Lease.boot_id) == holder.boot_id,
+            col(Lease.process_started) == holder.process_started,
+        )
+        .values(expires_at=now + timedelta(seconds=seconds))
+    )
+    return bool(changed.rowcount)
+
+
+def drop(session: Session, kind: str, key: str) -> None:
+    """Give a lease up."""
+    session.connection().execute(delete(Lease).where(col(Lease.kind) == kind, col(Lease.key) == key))
+
+
+def find(session: Session, kind: str, key: str) -> Lease | None:
+    """The lease of a thing, live or not."""
+    return session.execute(select(Lease).where(col(Lease.kind) == kind, col(Lease.key) == key)).scalars().first()
+
+
+def is_live(lease: Lease, now: datetime) -> bool:
+    """Whether the holder still lives: on this boot its process decides at once, elsewhere the expiry does."""
+    if lease.boot_id == boot_id():
+        return process_lives(_holder(lease)) and lease.expires_at > now - timedelta(seconds=LEASE_S)
+    return lease.expires_at > now
+
+
+def process_lives(holder: Holder) -> bool:
+    """Whether that very process runs now on this machine (a zombie does not)."""
+    try:
+        process = psutil.Process(holder.pid)
+        same = abs(process.create_time() - holder.process_started) < 1.0
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _holder(lease: Lease) -> Holder:
+    return Holder(lease.boot_id, lease.pid, lease.process_started)

@@ -1,0 +1,51 @@
+"""Every table of the store; importing this package registers them all."""
+
+from sqlmodel import SQLModel
+
+from app.store.tables.artifacts import Artifact, Chunk
+from app.store.tables.audit import AuditEvent
+from app.store.tables.charter import CharterVersion, Project
+from app.store.tables.data import QuarantinedRow, Snapshot, SourceFile
+from app.store.tables.experiments import Metric, MetricPoint, Parameter
+from app.store.tables.features import FeatureSet
+from app.store.tables.infrastructure import Lease, Service
+from app.store.tables.lineage import LineageEdge
+from app.store.tables.monitoring import Alert, Decision, MonitorReport, Signal
+from app.store.tables.registry import GateResult, Model, ModelVersion, StageTransition
+from app.store.tables.runs import LogLine, ResourceSample, Run, Task
+from app.store.tables.serving import Deployment, PredictionBatch
+
+metadata = SQLModel.metadata
+
+__all__ = [
+    "Alert",
+    "Artifact",
+    "AuditEvent",
+    "CharterVersion",
+    "Chunk",
+    "Decision",
+    "Deployment",
+    "FeatureSet",
+    "GateResult",
+    "Lease",
+    "LineageEdge",
+    "LogLine",
+    "Metric",
+    "MetricPoint",
+    "Model",
+    "ModelVersion",
+    "MonitorReport",
+    "Parameter",
+    "PredictionBatch",
+    "Project",
+    "QuarantinedRow",
+    "ResourceSample",
+    "Run",
+    "Service",
+    "Signal",
+    "Snapshot",
+    "SourceFile",
+    "StageTransition",
+    "Task",
+    "metadata",
+]

@@ -1,0 +1,90 @@
+"""Runs, their tasks, log lines and resource samples: the ledger."""
+
+from datetime import datetime
+
+from sqlalchemy import Index
+from sqlmodel import Field
+
+from app.domain.states import CauseKind, RunState, TaskState
+from app.store.tables.base import Table, long_text, moment, number, refers, word
+
+
+class Run(Table, table=True):
+    """One run of a flow, from the request to the end; Prefect orders it, this row is the record."""
+
+    __tablename__ = "run"
+    __table_args__ = (
+        Index("run_by_state", "state", "id"),
+        Index("run_by_project", "project_id", "flow", "id"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    key: str = Field(unique=True, max_length=12)
+    flow: str = Field(max_length=64)
+    project_id: int = refers("project.id", index=False)
+    state: RunState = word(RunState)
+    cause: CauseKind = word(CauseKind)
+    cause_key: str | None = Field(default=None, max_length=200, index=True)
+    requested_by: str
+    requested_at: datetime = moment(index=True)
+    started_at: datetime | None = moment(nullable=True)
+    finished_at: datetime | None = moment(nullable=True)
+    duration_s: float | None = number(nullable=True)
+    parameters: str = long_text("{}")
+    seed: int | None = None
+    charter_digest: str | None = Field(default=None, max_length=64)
+    commit: str | None = Field(default=None, max_length=64)
+    dirty: bool | None = None
+    lock_digest: str | None = Field(default=None, max_length=64)
+    environment: str = long_text("{}")
+    prefect_id: str | None = Field(default=None, max_length=64, index=True)
+    stages: int | None = Field(default=None, ge=0)
+    stages_done: int = Field(default=0, ge=0)
+    error: str = long_text()
+    next_step: str = long_text()
+    peak_rss_bytes: int | None = None
+
+
+class Task(Table, table=True):
+    """One task of a run; it writes its own row, and its end stands in the transaction of its result."""
+
+    __tablename__ = "task"
+    id: int | None = Field(default=None, primary_key=True)
+    run_id: int = refers("run.id")
+    name: str = Field(max_length=100)
+    ordinal: int = Field(ge=0)
+    state: TaskState = word(TaskState)
+    says: str = long_text()
+    share: float | None = number(nullable=True)
+    eta_s: float | None = number(nullable=True)
+    started_at: datetime = moment()
+    finished_at: datetime | None = moment(nullable=True)
+    duration_s: float | None = number(nullable=True)
+    inputs: str = long_text("[]")
+    outputs: str = long_text("[]")
+    error: str = long_text()
+
+
+class LogLine(Table, table=True):
+    """One line of a run's log."""
+
+    __tablename__ = "log_line"
+    __table_args__ = {"sqlite_with_rowid": False}
+    run_id: int = refers("run.id", index=False, primary_key=True)
+    seq: int = Field(primary_key=True, ge=0)
+    at: datetime = moment()
+    level: str = Field(max_length=10)
+    says: str = long_text()
+
+
+class ResourceSample(Table, table=True):
+    """What a run's process used at one moment."""
+
+    __tablename__ = "resource_sample"
+    __table_args__ = {"sqlite_with_rowid": False}
+    run_id: int = refers("run.id", index=False, primary_key=True)
+    seq: int = Field(primary_key=True, ge=0)
+    at: datetime = moment()
+    cpu_percent: float | None = number(nullable=True)
+    rss_bytes: int | None = None
+    gpu_percent: float | None = number(nullable=True)
+    gpu_memory_bytes: int | None = None

@@ -1,0 +1,1 @@
+"""The supervisor of the services, file events, leases and healing."""
