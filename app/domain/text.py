@@ -3,7 +3,6 @@
 import unicodedata
 
 LONGEST = 500
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def visible(value: object, *, longest: int = LONGEST) -> str:
@@ -26,8 +25,10 @@ def visible(value: object, *, longest: int = LONGEST) -> str:
 
 
 def _shown(character: str) -> str:
-    if unicodedata.category(character) not in _HIDDEN:
+    if character.isprintable():
         return character
+    if unicodedata.category(character) == "Zs":
+        return " "
     code = ord(character)
     short = {9: r"\t", 10: r"\n", 13: r"\r"}.get(code)
     if short:
