@@ -163,6 +163,4 @@ def _rejected(frame: pd.DataFrame, broken: Sequence[Broken], source: Source) -> 
             else:
                 words = f"{shown}: {one.says.replace('{value}', quoted(value))}{because}"
             reasons.setdefault(row, []).append((f"{one.column}.{one.rule}", words))
-    return [
-        Rejected(row, said[0][0], "; ".join(words for _, words in said)) for row, said in sorted(reasons.items())
-    ]
+    return [Rejected(row, said[0][0], "; ".join(words for _, words in said)) for row, said in sorted(reasons.items())]

@@ -51,7 +51,9 @@ def _diagnosed(content: bytes, file: str, reason: str) -> BadInput:
             row = orjson.loads(line)
         except orjson.JSONDecodeError as error:
             where = str(Place(file, line=number))
-            return BadInput(f"not valid JSON: {visible(error, longest=120)}", where=where, next_step="correct that line")
+            return BadInput(
+                f"not valid JSON: {visible(error, longest=120)}", where=where, next_step="correct that line"
+            )
         if not isinstance(row, dict):
             return BadInput("not a JSON object", where=str(Place(file, line=number)), next_step="one object a line")
         for key, value in row.items():

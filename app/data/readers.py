@@ -105,7 +105,9 @@ def _format(suffix: str, shown: str) -> tuple[Reader, Lines | None]:
 
 def _parquet(content: bytes, shown: str) -> pa.Table:
     if content[:4] != b"PAR1":
-        raise BadInput("this is not a Parquet file", where=shown, next_step="write it as Parquet, or give it its suffix")
+        raise BadInput(
+            "this is not a Parquet file", where=shown, next_step="write it as Parquet, or give it its suffix"
+        )
     if len(content) < 12 or content[-4:] != b"PAR1":
         raise BadInput(
             "the Parquet file is cut off: its end is missing", where=shown, next_step="copy or write the file again"
@@ -120,7 +122,9 @@ def _parquet(content: bytes, shown: str) -> pa.Table:
         raise
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         reason = visible(str(error).split("\n", 1)[0], longest=160)
-        raise BadInput(f"the Parquet file is damaged: {reason}", where=shown, next_step="write the file again") from None
+        raise BadInput(
+            f"the Parquet file is damaged: {reason}", where=shown, next_step="write the file again"
+        ) from None
     for field in table.schema:
         if pa.types.is_nested(field.type):
             raise BadInput(
@@ -167,9 +171,7 @@ def _require_file(path: Path, shown: str) -> None:
 
 def _require_rows(table: pa.Table, shown: str) -> None:
     if table.num_rows == 0:
-        raise BadInput(
-            "the file has columns but no rows", where=shown, next_step="add rows, or take the file away"
-        )
+        raise BadInput("the file has columns but no rows", where=shown, next_step="add rows, or take the file away")
 
 
 def _unreadable(error: OSError, shown: str) -> BadInput:

@@ -97,7 +97,9 @@ def _mixed(tables: Sequence[pa.Table], names: Sequence[str], source: str) -> Bad
         for field in table.schema:
             if pa.types.is_null(field.type):
                 continue
-            kind = "text" if pa.types.is_string(field.type) else "time" if pa.types.is_temporal(field.type) else "number"
+            kind = (
+                "text" if pa.types.is_string(field.type) else "time" if pa.types.is_temporal(field.type) else "number"
+            )
             before, where = seen.setdefault(field.name, (kind, name))
             if before != kind:
                 shown = visible(field.name)
