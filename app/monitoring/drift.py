@@ -59,9 +59,9 @@ def chance(bins: int, reference_rows: int, rows: int) -> float:
 
 
 def number_shares(values: "pd.Series[Any]", bins: NumberBins) -> Counts:
-    """Shares of a window in the bins of a number, the missing last; infinity falls into the outer bins."""
+    """Shares of a window in the bins of a number, the missing last; infinity is no measurement, so it is missing."""
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    missing = np.isnan(numbers)
+    missing = ~np.isfinite(numbers)
     places = np.searchsorted(np.asarray(bins.edges, dtype=float), numbers[~missing], side=bins.side)
     counts = np.bincount(places, minlength=len(bins.shares)).astype(float)
     return _to_shares(np.append(counts, float(missing.sum())), len(numbers))
@@ -70,10 +70,27 @@ def number_shares(values: "pd.Series[Any]", bins: NumberBins) -> Counts:
 def category_shares(values: "pd.Series[Any]", bins: CategoryBins) -> Counts:
     """Shares of a window in the known values, then all other values (new ones too), then the missing."""
     missing = int(values.isna().sum())
-    counted = values.dropna().astype(str).value_counts()
-    known = counted.reindex(list(bins.values), fill_value=0).to_numpy(dtype=float)
-    other = float(counted.sum()) - float(known.sum())
+    totals: dict[str, float] = {}
+    for value, count in values.value_counts(dropna=True, sort=False).items():
+        word = word_of(value)
+        totals[word] = totals.get(word, 0.0) + float(count)
+    known = np.asarray([totals.get(value, 0.0) for value in bins.values], dtype=float)
+    other = float(len(values) - missing) - float(known.sum())
     return _to_shares(np.append(known, [other, float(missing)]), len(values))
+
+
+def word_of(value: object) -> str:
+    """The word by which a category value is counted, the same for a text, a number and a boolean of any library.
+
+    >>> word_of("AA"), word_of(7.0), word_of(np.int8(7)), word_of(np.True_)
+    ('AA', '7', '7', 'true')
+    """
+    plain = value.item() if isinstance(value, np.generic) else value
+    if isinstance(plain, bool):
+        return "true" if plain else "false"
+    if isinstance(plain, float):
+        return str(int(plain)) if plain.is_integer() and abs(plain) < 2**53 else repr(plain)
+    return str(plain)
 
 
 def new_category_share(values: "pd.Series[Any]", bins: CategoryBins) -> float:
@@ -85,4 +102,4 @@ def _to_shares(counts: Counts, rows: int) -> Counts:
     return counts / rows if rows else counts
 
 
-__all__ = ["category_shares", "chance", "half_a_row", "new_category_share", "number_shares", "psi"]
+__all__ = ["category_shares", "chance", "half_a_row", "new_category_share", "number_shares", "psi", "word_of"]

@@ -52,6 +52,7 @@ class Profile:
     features: Mapping[str, Bins]
     score: NumberBins | None
     rows: int
+    score_rows: int
     window: tuple[datetime | None, datetime | None]
     metrics: Mapping[str, float]
 
@@ -70,6 +71,7 @@ def parse_profile(content: bytes) -> Profile:
             features={str(name): _bins(entry) for name, entry in document["features"].items()},
             score=_numbers(document["score"]) if document.get("score") else None,
             rows=int(document["rows"]),
+            score_rows=int(document.get("test_rows") or document["rows"]),
             window=_window(document.get("window")),
             metrics={
                 str(name): float(value)

@@ -82,7 +82,15 @@ def report(task: Task, profile: Profile, observed: Observed, rules: Monitoring) 
     if profile.score is not None:
         scores = pd.Series(observed.scores if observed.confidence is None else observed.confidence, dtype="float64")
         signal, current = _drift(
-            "psi.score", "prediction", None, profile.score, scores, profile.rows, rows, rules, rules.score_psi_limit
+            "psi.score",
+            "prediction",
+            None,
+            profile.score,
+            scores,
+            profile.score_rows,
+            rows,
+            rules,
+            rules.score_psi_limit,
         )
         signals.append(signal)
         if current is not None:

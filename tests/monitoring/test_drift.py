@@ -57,13 +57,13 @@ def test_psi_refuses_sides_that_cannot_be_compared(one: list[float], other: list
         psi(one, other)
 
 
-def test_missing_is_a_bin_and_infinity_falls_into_the_outer_ones() -> None:
+def test_missing_is_a_bin_and_infinity_counts_as_missing() -> None:
     bins = NumberBins((0.0, 10.0), (0.3, 0.4, 0.3))
     values = pd.Series([-np.inf, -1.0, 5.0, 11.0, np.inf, np.nan, None, 5.0])
 
     found = number_shares(values, bins)
 
-    assert found.tolist() == [2 / 8, 2 / 8, 2 / 8, 2 / 8]
+    assert found.tolist() == [1 / 8, 2 / 8, 1 / 8, 4 / 8]
 
 
 def test_new_categories_are_counted_in_other() -> None:
@@ -77,10 +77,10 @@ def test_new_categories_are_counted_in_other() -> None:
 
 
 def test_pandas_categories_and_booleans_are_counted_as_their_words() -> None:
-    bins = CategoryBins(("True", "False"), (0.5, 0.5))
+    bins = CategoryBins(("true", "false"), (0.5, 0.5))
 
     assert category_shares(pd.Series([True, False, True, True]), bins).tolist() == [0.75, 0.25, 0.0, 0.0]
-    assert category_shares(pd.Series(["True", None], dtype="category"), bins).tolist() == [0.5, 0.0, 0.0, 0.5]
+    assert category_shares(pd.Series(["true", None], dtype="category"), bins).tolist() == [0.5, 0.0, 0.0, 0.5]
 
 
 def test_shares_of_no_rows_are_zero_everywhere() -> None:

@@ -19,6 +19,7 @@ PROFILE = Profile(
     },
     score=NumberBins((0.1, 0.2, 0.3), (0.4, 0.3, 0.2, 0.1)),
     rows=50_000,
+    score_rows=20_000,
     window=(None, None),
     metrics={},
 )
@@ -123,7 +124,7 @@ def test_a_column_that_is_gone_is_named() -> None:
 
 def test_many_rare_categories_do_not_alarm_in_a_small_window() -> None:
     values = tuple(f"N{number}" for number in range(500))
-    profile = Profile({"tailnum": CategoryBins(values, (1 / 500,) * 500)}, None, 50_000, (None, None), {})
+    profile = Profile({"tailnum": CategoryBins(values, (1 / 500,) * 500)}, None, 50_000, 0, (None, None), {})
     random = np.random.default_rng(5)
     frame = pd.DataFrame({"tailnum": random.choice(values, 600)})
 
