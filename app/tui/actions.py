@@ -34,6 +34,8 @@ class Action:
     """How much it belongs into the footer: 0 not at all, the highest first."""
     short: str = ""
     """The words of the footer, when they are shorter."""
+    foot: tuple[str, ...] = ()
+    """The places whose footer shows it, when not all of `on` do."""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -84,7 +86,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("live.freeze", "f", "freeze or follow"),
     Action("live.refresh", "f5", "refresh now"),
     Action("app.quit", "q", "back, at the root quit", weight=1, short="quit"),
-    Action("undo.last", "z", "undo", needs=PROMOTE),
+    Action(
+        "undo.last", "z", "undo the last promotion", needs=PROMOTE, weight=9, short="undo", foot=(OVERVIEW, REGISTRY)
+    ),
     Action("list.up", "k", "row up", on=(LIST,), also=("up",)),
     Action("list.down", "j", "row down", on=(LIST,), also=("down",)),
     Action("list.page-up", "pageup", "page up", on=(LIST,)),
@@ -106,7 +110,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("need.acknowledge", "a", "acknowledge", on=(OVERVIEW,), needs=OPERATE, weight=11),
     Action("need.promote", "p", "promote", on=(OVERVIEW,), needs=PROMOTE, weight=10),
     Action("need.logs", "l", "logs", on=(OVERVIEW,)),
-    Action("data.run", "r", "ingest (sources) or build (features)", on=(DATA,), short="ingest or build", needs=OPERATE, weight=12),
+    Action(
+        "data.run",
+        "r",
+        "ingest (sources) or build (features)",
+        on=(DATA,),
+        short="ingest or build",
+        needs=OPERATE,
+        weight=12,
+    ),
     Action("run.again", "r", "run again", on=(RUNS, RUN), needs=OPERATE, weight=12),
     Action("run.cancel", "x", "cancel", on=(RUNS, RUN), needs=OPERATE, weight=11),
     Action("run.logs", "l", "logs", on=(RUNS, RUN), weight=10),
@@ -114,8 +126,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("alert.acknowledge", "a", "acknowledge", on=(MONITORING,), needs=OPERATE, weight=12),
     Action("monitor.retrain", "r", "retrain", on=(MONITORING,), needs=OPERATE, weight=11),
     Action("monitor.test", "t", "test now", on=(MONITORING,), needs=OPERATE, weight=10),
-    Action("service.up", "r", "start the services", on=(INFRASTRUCTURE,), needs=OPERATE, weight=12, short="start services"),
-    Action("service.down", "x", "stop the services", on=(INFRASTRUCTURE,), needs=OPERATE, weight=11, short="stop services"),
+    Action(
+        "service.up", "r", "start the services", on=(INFRASTRUCTURE,), needs=OPERATE, weight=12, short="start services"
+    ),
+    Action(
+        "service.down", "x", "stop the services", on=(INFRASTRUCTURE,), needs=OPERATE, weight=11, short="stop services"
+    ),
 )
 
 SIGNS = {
@@ -191,7 +207,8 @@ class Keymap:
 
     def footer(self, scopes: Iterable[str]) -> list[Action]:
         """The actions of the footer, the most useful first."""
-        return sorted((a for a in self.here(scopes) if a.weight), key=lambda action: -action.weight)
+        here = [a for a in self.here(scopes) if a.weight and (not a.foot or set(a.foot).intersection(scopes))]
+        return sorted(here, key=lambda action: -action.weight)
 
 
 def clashes(actions: Iterable[Action]) -> list[str]:
@@ -207,9 +224,8 @@ def clashes(actions: Iterable[Action]) -> list[str]:
             for where in action.on:
                 other = seen.setdefault((key, where), action)
                 shared = seen.get((key, EVERYWHERE)) or (seen.get((key, LIST)) if where != RUN else None)
-                for rival in (other, shared):
-                    if rival is not None and rival.id != action.id:
-                        problems.append(f"{sign(key)} is {rival.id} and {action.id} on {where}")
+                rivals = [rival for rival in (other, shared) if rival is not None and rival.id != action.id]
+                problems += [f"{sign(key)} is {rival.id} and {action.id} on {where}" for rival in rivals]
     return problems
 
 
@@ -227,6 +243,8 @@ def markdown(keymap: Keymap | None = None) -> str:
     """The README's table of keys."""
     rows = ["| key | does | where | action id |", "|---|---|---|---|"]
     for keys, name, says, where in table(keymap):
-        shown = " ".join(f"`{key}`" for key in keys.replace("page up", "page-up").replace("page down", "page-down").split(" "))
+        shown = " ".join(
+            f"`{key}`" for key in keys.replace("page up", "page-up").replace("page down", "page-down").split(" ")
+        )
         rows.append(f"| {shown} | {says} | {where} | {name} |")
     return "\n".join(rows) + "\n"

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import ClassVar, Literal
+from typing import Literal
 
 from textual.app import App, SystemCommand
 from textual.events import AppBlur, AppFocus
@@ -45,8 +45,8 @@ class ControlRoom(App[None]):
     CSS_PATH = "app.tcss"
     TITLE = "Trainmaster"
     DEFAULT_MODE = "overview"
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-slim"), (60, "-narrow"), (100, "-broad")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-flat"), (16, "-short"), (30, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (60, "-narrow"), (100, "-broad")]
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (30, "-tall")]
     COMMAND_PALETTE_BINDING = "ctrl+p"
 
     def __init__(
@@ -136,6 +136,14 @@ class ControlRoom(App[None]):
     def start_act(self, work: Callable[[], object], *, doing: str = "", done: str = "") -> None:
         """The same, without waiting for it."""
         self.run_worker(self.act(work, doing=doing, done=done), group="acts", exit_on_error=False)
+
+    def only_project(self) -> str | None:
+        """The project when there is just one; a toast names the way when there are more or none."""
+        folder = self.workspace.projects
+        names = sorted(p.parent.name for p in folder.glob("*/project.toml")) if folder.is_dir() else []
+        if not names:
+            self.say("There is no project yet. next: trainmaster init NAME --from FILE", severity="warning")
+        return names[0] if names else None
 
     # -- life ----------------------------------------------------------------------------------------------------
 

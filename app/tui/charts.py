@@ -1,5 +1,6 @@
 """Sparklines, plots and bars as text: points are thinned to the lowest and highest of each column before drawing."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -64,7 +65,7 @@ def thinned(values: Sequence[float], columns: int) -> list[tuple[float, float]]:
     columns = min(columns, len(finite))
     edges = [round(at * len(finite) / columns) for at in range(columns + 1)]
     pairs = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         part = finite[start:end]
         pairs.append((min(part), max(part)))
     return pairs
@@ -82,7 +83,7 @@ def plot(
         return [""] * max(height, 0)
     braille = glyphs.spark == "braille"
     across, down = (width * 2, height * 4) if braille else (width, height)
-    pairs = thinned(values, across)
+    pairs = thinned(_stretched(values, across), across)
     if not pairs:
         return [" " * width] * height
     dots = [[0] * width for _ in range(height)]
@@ -107,6 +108,19 @@ def plot(
         return ["".join(chr(0x2800 + cell) if cell else " " for cell in cells) for cells in dots]
     sign = "*" if glyphs.name == "ascii" else "•"
     return ["".join(sign if cell else " " for cell in cells) for cells in dots]
+
+
+def _stretched(values: Sequence[float], columns: int) -> Sequence[float]:
+    """Fewer values than columns are joined by straight lines; more stay as they are."""
+    finite = [value for value in values if math.isfinite(value)]
+    if not 2 <= len(finite) < columns:
+        return finite
+    joined = []
+    for column in range(columns):
+        place = column * (len(finite) - 1) / (columns - 1)
+        at = min(int(place), len(finite) - 2)
+        joined.append(finite[at] + (finite[at + 1] - finite[at]) * (place - at))
+    return joined
 
 
 def bar(share: float | None, width: int, glyphs: Glyphs = BRAILLE) -> str:

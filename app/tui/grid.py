@@ -5,7 +5,7 @@ near the screen, and only rows that changed are drawn.
 """
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from textual.events import Click, MouseScrollDown, MouseScrollUp, Resize
 from textual.geometry import Region, Size
@@ -138,9 +138,9 @@ class Grid(ScrollView, can_focus=True):
         """Set the words in the frame."""
         wanted, under = content(title, limit=160), content(note, limit=160)
         if self.border_title != wanted.markup:
-            self.border_title = wanted  # type: ignore[assignment]
+            self.border_title = wanted
         if self.border_subtitle != under.markup:
-            self.border_subtitle = under  # type: ignore[assignment]
+            self.border_subtitle = under
 
     # -- what it holds -------------------------------------------------------------------------------------------
 
@@ -175,9 +175,7 @@ class Grid(ScrollView, can_focus=True):
             self.refresh()
             return
         top, rows = self.scroll_offset.y, self.size.height - 1
-        changed = [
-            at for at, (a, b) in enumerate(zip(window.rows, old.rows, strict=True)) if a != b
-        ]
+        changed = [at for at, (a, b) in enumerate(zip(window.rows, old.rows, strict=True)) if a != b]
         regions = [
             Region(0, window.first + at - top + 1, self.size.width, 1)
             for at in changed
@@ -211,6 +209,13 @@ class Grid(ScrollView, can_focus=True):
         self._scroll_quietly(0)
         self._update_virtual_size()
         self.refresh()
+
+    def rename(self, key: str, title: str) -> None:
+        """Give a column another title."""
+        if any(column.key == key and column.title != title for column in self.columns):
+            self.columns = tuple(replace(c, title=title) if c.key == key else c for c in self.columns)
+            self._lay_out()
+            self.refresh()
 
     # -- moving and choosing -------------------------------------------------------------------------------------
 

@@ -35,19 +35,21 @@ def chart(
         title = f"Champion {champion.model} v{champion.version} · {metric}, {len(seen)} windows"
         limit = seen[-1].limit_value
         first = words.start(seen[0].window_to, now).rsplit(" ", 1)[0]
-        return title, _draw([p.value for p in seen], limit, (first, "now"), size, glyphs)
+        return title, draw([p.value for p in seen], limit, first, size.width, size.height, glyphs)
     trained = [v for v in reversed(versions) if math.isfinite(v.metrics.get(metric, math.nan))]
     title = f"Champion {champion.model} v{champion.version} · {metric}, by version"
     values = [v.metrics[metric] for v in trained]
     limit = seen[-1].limit_value if seen else None
     if not values:
         return title, [line((f"no {metric} yet", "dim"))]
-    labels = (f"v{trained[0].version}", f"v{trained[-1].version}")
-    return title, _draw(values, limit, labels, size, glyphs)
+    return title, draw(values, limit, f"v{trained[0].version}", size.width, size.height, glyphs)
 
 
-def _draw(values: Sequence[float], limit: float | None, labels: tuple[str, str], size: Size, glyphs: Glyphs) -> list[Line]:
-    height, width = max(size.height - 2, 1), max(size.width - 8, 4)
+def draw(
+    values: Sequence[float], limit: float | None, first: str, width: int, height: int, glyphs: Glyphs
+) -> list[Line]:
+    """A line chart in `width` x `height` cells with its limit as a dashed line; `first` labels the oldest value."""
+    height, width = max(height - 2, 1), max(width - 8, 4)
     known = [*values, limit] if limit is not None else list(values)
     low, high = min(known), max(known)
     margin = (high - low) * 0.15 or abs(high) * 0.05 or 1.0
@@ -63,15 +65,16 @@ def _draw(values: Sequence[float], limit: float | None, labels: tuple[str, str],
         if at == limit_row and limit is not None:
             label = words.number(limit, 2)
             spans = [(f"{label:>5} ", "warn"), (rail, "faint")]
-            for character in text:
-                spans.append((dash, "warn") if character in (" ", "\u2800") else (character, "now"))
+            spans += [(dash, "warn") if sign in (" ", "\u2800") else (sign, "now") for sign in text]
             drawn.append(_merged(spans))
             continue
-        drawn.append(line((f"{label:>5} ", "dim"), (rail if label else "│" if rail == "┤" else rail, "faint"), (text, "now")))
+        drawn.append(
+            line((f"{label:>5} ", "dim"), (rail if label else "│" if rail == "┤" else rail, "faint"), (text, "now"))
+        )
     drawn.append(line("      ", (corner + floor * width, "faint")))
-    last = f"{labels[1]} {words.number(values[-1])}"
-    gap = max(width - len(labels[0]) - len(last) - 1, 1)
-    drawn.append(line("       ", (labels[0], "dim"), " " * gap, (last, "bold")))
+    last = f"now {words.number(values[-1])}"
+    gap = max(width - len(first) - len(last) - 1, 1)
+    drawn.append(line("       ", (first, "dim"), " " * gap, (last, "bold")))
     return drawn
 
 

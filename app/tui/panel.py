@@ -94,9 +94,9 @@ class Panel(Widget, can_focus=True):
         """Set the words in the frame."""
         wanted, under = content(title, limit=160), content(note, limit=160)
         if self.border_title != wanted.markup:
-            self.border_title = wanted  # type: ignore[assignment]
+            self.border_title = wanted
         if self.border_subtitle != under.markup:
-            self.border_subtitle = under  # type: ignore[assignment]
+            self.border_subtitle = under
 
     def show(self, lines: Sequence[Line]) -> None:
         """Show other lines; only rows that differ are drawn again."""
@@ -105,9 +105,7 @@ class Panel(Widget, can_focus=True):
             return
         self._lines = new
         self._top = min(self._top, max(len(new) - 1, 0))
-        changed = [
-            y for y in range(max(len(new), len(old))) if y >= len(new) or y >= len(old) or new[y] != old[y]
-        ]
+        changed = [y for y in range(max(len(new), len(old))) if y >= len(new) or y >= len(old) or new[y] != old[y]]
         width = self.size.width
         if not width or len(changed) > 12:
             self.refresh()

@@ -39,9 +39,7 @@ def lines(
     return shown
 
 
-def head(
-    detail: RunDetail, tasks: Sequence[TaskRow], now: datetime, glyphs: Glyphs, width: int
-) -> list[Line]:
+def head(detail: RunDetail, tasks: Sequence[TaskRow], now: datetime, glyphs: Glyphs, width: int) -> list[Line]:
     """State, why, next, code."""
     run = detail.row
     word, ink = parts.state(run.state, glyphs)
@@ -84,7 +82,12 @@ def steps(tasks: Sequence[TaskRow], width: int, glyphs: Glyphs) -> list[Line]:
     bars: list[Span] = []
     for at, task in enumerate(tasks):
         share = (task.duration_s or 0.0) / whole if whole else 0.0
-        bars.append((("▆" if at % 2 == 0 else "▃") * max(round(share * room), 1 if task.duration_s else 0), state_of(task.state, glyphs)[1]))
+        bars.append(
+            (
+                ("▆" if at % 2 == 0 else "▃") * max(round(share * room), 1 if task.duration_s else 0),
+                state_of(task.state, glyphs)[1],
+            )
+        )
     shown = [_fact("steps", tuple(spans))]
     if glyphs.name != "ascii" and whole:
         shown.append(_fact("", tuple(bars)))
@@ -102,11 +105,19 @@ def resources(samples: Sequence[SampleRow], width: int, glyphs: Glyphs) -> list[
     memory = [float(sample.rss_bytes) if sample.rss_bytes is not None else None for sample in samples]
     shown = [
         _fact("cpu", ((fit(sparkline(cpu, room, glyphs, low=0), room), "now"), (f" {_last(cpu):5.0f} %", "dim"))),
-        _fact("memory", ((fit(sparkline(memory, room, glyphs, low=0), room), "now"), (f" {words.size(_last(memory)):>7}", "dim"))),
+        _fact(
+            "memory",
+            ((fit(sparkline(memory, room, glyphs, low=0), room), "now"), (f" {words.size(_last(memory)):>7}", "dim")),
+        ),
     ]
     gpu = [sample.gpu_percent for sample in samples]
     if any(value is not None for value in gpu):
-        shown.append(_fact("gpu", ((fit(sparkline(gpu, room, glyphs, low=0, high=100), room), "now"), (f" {_last(gpu):5.0f} %", "dim"))))
+        shown.append(
+            _fact(
+                "gpu",
+                ((fit(sparkline(gpu, room, glyphs, low=0, high=100), room), "now"), (f" {_last(gpu):5.0f} %", "dim")),
+            )
+        )
     return shown
 
 

@@ -41,8 +41,8 @@ def lines(
         top += [(corner[0] + corner[1] + " ", "faint"), (title, "head")]
         top.append((" " + corner[1] * (wide - len(head) - 2) + corner[2], "faint"))
         bottom.append((corner[4] + corner[1] * (wide - 2) + corner[5], "faint"))
-        for number, text in enumerate(texts):
-            inside = clip(text, wide - 4)
+        for number, words_in in enumerate(texts):
+            inside = clip(words_in, wide - 4)
             pad = " " * (wide - 4 - width_of(inside))
             rows[number] += [(corner[3] + " ", "faint"), *inside, (pad + " ", ""), (corner[3], "faint")]
     return [tuple(top), tuple(rows[0]), tuple(rows[1]), tuple(bottom)]
@@ -86,7 +86,10 @@ def _boxes(river: River, champion: VersionRow | None, metric: str, now: datetime
             line(
                 (f"{glyphs.alert} {breached} of {river.signals}", "bad")
                 if breached
-                else (f"{glyphs.ok} {river.signals} signals" if river.signals else "no report", "ok" if river.signals else "dim")
+                else (
+                    f"{glyphs.ok} {river.signals} signals" if river.signals else "no report",
+                    "ok" if river.signals else "dim",
+                )
             ),
             line((f"{river.open_alerts} alerts", "warn" if river.open_alerts else "dim")),
         ),

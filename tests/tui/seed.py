@@ -76,11 +76,11 @@ def seed(store: Store, *, runs: int = 40, hostile: bool = False) -> Seeded:
         snapshots = _data(session, project.id, old[0], evil)
         features = _features(session, project.id, old[0], snapshots)
         versions = _versions(session, project.id, features, old)
-        alert = _monitoring(session, project.id, versions[1], old[0], evil)
+        alert = _monitoring(session, project.id, versions[2], old[0], evil)
         _services(session)
         for action, subject, when, reason in (
             ("snapshot.extracted", "snapshot:a1b2c3d4e5f6", ago(days=2), ""),
-            ("model.promoted", "model:flight-delay/2", ago(hours=3), "better recall on new-region customers"),
+            ("model.promoted", "model:flight-delay/3", ago(hours=3), "better recall on new-region customers"),
             ("alert.opened", f"alert:{alert}", ago(minutes=22), ""),
             ("run.failed", f"run:{failed}", ago(minutes=31), evil or "LightGBM: 3 classes in y, not 2"),
         ):
@@ -159,9 +159,7 @@ def _now_running(session: Session, project: int, evil: str) -> tuple[str, str]:
         begun = run.started_at or NOW
         for at, name in enumerate(names):
             last = name == "fit"
-            state = (
-                TaskState.COMPLETED if not last else TaskState.FAILED if run is failed else TaskState.RUNNING
-            )
+            state = TaskState.COMPLETED if not last else TaskState.FAILED if run is failed else TaskState.RUNNING
             session.add(
                 Task(
                     run_id=run.id, name=name, ordinal=at, state=state,
@@ -281,7 +279,14 @@ def _features(session: Session, project: int, run: int, snapshots: list[str]) ->
 
 def _versions(session: Session, project: int, features: int, runs: list[int]) -> list[int]:
     ids = []
-    profile = {"features": {"temp": {"edges": [20, 40, 60, 80], "shares": [0.1, 0.3, 0.4, 0.2]}}}
+    numbers = {"kind": "number", "edges": [28.9, 37.0, 46.0, 57.9, 69.1], "shares": [0.12, 0.16, 0.22, 0.25, 0.15, 0.1]}
+    carriers = {"UA": 0.31, "B6": 0.27, "EV": 0.24, "DL": 0.13}
+    profile = {
+        "features": {name: {**numbers, "missing": 0.0} for name in ("temp", "wind_speed", "precip", "visib", "hour")}
+        | {"carrier": {"kind": "category", "shares": carriers, "other": 0.05, "missing": 0.0}},
+        "score": numbers,
+        "rows": 48_102,
+    }
     for name, count in (("flight-delay", 4), ("flight-delay-night", 1)):
         model = Model(name=name, project_id=project, created_at=ago(days=80))
         session.add(model)
@@ -340,9 +345,9 @@ def _versions(session: Session, project: int, features: int, runs: list[int]) ->
 def _monitoring(session: Session, project: int, version: int, run: int, evil: str) -> str:
     names = ("temp", "wind_speed", "precip", "visib", "hour", "distance", "carrier" if not evil else f"carrier{evil}")
     report_id = 0
-    bars = {"edges": [20, 40, 60, 80], "reference": [0.1, 0.3, 0.4, 0.2], "current": [0.02, 0.18, 0.45, 0.35]}
+    shares = {"temp": [0.02, 0.08, 0.18, 0.25, 0.27, 0.19, 0.01], "carrier": [0.29, 0.28, 0.25, 0.12, 0.06, 0.0]}
     for at in range(12):
-        profile = {"features": {name: bars for name in names}}
+        profile = {"shares": shares, "rows": 6_204 + at}
         report = MonitorReport(
             key=digest_of(f"report {at}")[:12], project_id=project, version_id=version, run_id=run,
             window_from=ago(days=(12 - at) * 7), window_to=ago(days=(11 - at) * 7), rows=6_204 + at,
@@ -356,7 +361,7 @@ def _monitoring(session: Session, project: int, version: int, run: int, evil: st
         session.add(
             Signal(
                 report_id=report_id, name="auc", kind="quality", feature=None, value=0.73 - at * 0.006,
-                limit_value=0.70, direction="below", breached=0.73 - at * 0.006 < 0.70,
+                limit_value=0.70, direction="higher", breached=0.73 - at * 0.006 < 0.70,
             )
         )  # fmt: skip
         for n, name in enumerate(names):
@@ -364,7 +369,7 @@ def _monitoring(session: Session, project: int, version: int, run: int, evil: st
             session.add(
                 Signal(
                     report_id=report_id, name=f"psi.{name}", kind="drift", feature=name, value=value,
-                    limit_value=0.25, direction="above", breached=value > 0.25,
+                    limit_value=0.25, direction="lower", breached=value > 0.25,
                 )
             )  # fmt: skip
     first = Alert(

@@ -1,7 +1,7 @@
 """Where a page of runs begins when a screen jumps: the keyset cursor just before the row of an index."""
 
-from app.store.queries.runs import Cursor, RunFilter, _conditions, _sorting
 from app.store.queries.rows import where as where_clause
+from app.store.queries.runs import Cursor, RunFilter, _conditions, _sorting
 from app.store.reader import Reader
 
 

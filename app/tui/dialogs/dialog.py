@@ -121,8 +121,8 @@ class Dialog(ModalScreen[bool]):
                 yield Choice("Cancel", id="cancel")
                 yield Choice(self._confirm, id="confirm", awake=self.ready())
                 yield Bar(id="hint")
-        frame.border_title = content(self._title)  # type: ignore[assignment]
-        frame.border_subtitle = content("esc leaves everything as it is")  # type: ignore[assignment]
+        frame.border_title = content(self._title)
+        frame.border_subtitle = content("esc leaves everything as it is")
         frame.set_class(self._production, "-production")
 
     def on_mount(self) -> None:

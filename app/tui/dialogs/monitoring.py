@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 async def ask_acknowledge(control: "ControlRoom", alert: str, says: str) -> None:
     """Ask why the alert is known; it stays quiet for a day."""
-    lines: list[Line] = [()]
+    lines: list[Line] = []
     lines += fact("Alert", says)
     lines += fact("What changes", "it starts no retrain for 24 h, and stays until its signal is back")
     lines += fact("Who is told", "the audit log")

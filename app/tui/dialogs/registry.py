@@ -43,7 +43,7 @@ async def ask_promote(control: "ControlRoom", model: str, version: int) -> None:
 
 def plan_lines(plan: Any, glyphs: Glyphs, environment: str) -> list[Line]:
     """What changes, the numbers, gates, alerts, undo, and the same act as a command."""
-    lines: list[Line] = [()]
+    lines: list[Line] = []
     for at, change in enumerate(plan.changes):
         lines += fact("What changes" if at == 0 else "", change)
     lines += fact("Environment", environment.upper(), "bold")
@@ -63,7 +63,9 @@ def plan_lines(plan: Any, glyphs: Glyphs, environment: str) -> list[Line]:
         if not gate.passed:
             lines += fact("", f"{glyphs.bad} {gate.gate}: {gate.says}", "bad", most=2)
     for at, alert in enumerate(plan.open_alerts[:3]):
-        lines += fact("Open alerts" if at == 0 else "", f"{glyphs.alert} {alert.signal} (does not block)", "warn", most=1)
+        lines += fact(
+            "Open alerts" if at == 0 else "", f"{glyphs.alert} {alert.signal} (does not block)", "warn", most=1
+        )
     if not plan.open_alerts:
         lines += fact("Open alerts", "none", "dim")
     for at, note in enumerate(plan.notes[:3]):
@@ -94,7 +96,7 @@ async def ask_undo(control: "ControlRoom") -> None:
     if change is None:
         control.say("There is nothing to undo: no version was ever promoted.")
         return
-    lines: list[Line] = [()]
+    lines: list[Line] = []
     lines += fact("What changes", f"production of {change.model}: v{change.version} → the version before it")
     lines += fact("It was", f"promoted by {change.actor} {words.ago(change.created_at, control.clock())} ago")
     lines += fact("Because", change.reason or "–")
@@ -104,6 +106,10 @@ async def ask_undo(control: "ControlRoom") -> None:
     def done(confirmed: bool | None) -> None:
         if confirmed:
             model = change.model
-            control.start_act(control.acts.undo(model), doing="putting the version before back", done="undone; the version before serves again")
+            control.start_act(
+                control.acts.undo(model),
+                doing="putting the version before back",
+                done="undone; the version before serves again",
+            )
 
     control.push_screen(Ask(f"Undo the promotion of {change.model} v{change.version}", lines, confirm="Undo"), done)

@@ -62,9 +62,13 @@ class OverviewScreen(PlaceScreen):
     def panes(self) -> ComposeResult:
         """River over needs and metric over running and machine over activity."""
         yield Lines(id="river")
-        nothing = (line("  Nothing needs you.", ("   3", "key"), (" shows the runs · ", "dim"), ("trainmaster status", "key")),)
+        nothing = (
+            line("  Nothing needs you.", ("   3", "key"), (" shows the runs · ", "dim"), ("trainmaster status", "key")),
+        )
         idle = (line("  Nothing runs.", ("   5", "key"), (" the models · ", "dim"), ("trainmaster train run", "key")),)
-        quiet = (line("  Nothing happened yet.", ("   2", "key"), (" the data · ", "dim"), ("trainmaster demo", "key")),)
+        quiet = (
+            line("  Nothing happened yet.", ("   2", "key"), (" the data · ", "dim"), ("trainmaster demo", "key")),
+        )
         with Horizontal(classes="row upper"):
             yield Grid(NEEDS, id="needs", title="Needs you", empty=nothing)
             yield Panel("Champion", id="metric", classes="wide-only")
@@ -74,7 +78,7 @@ class OverviewScreen(PlaceScreen):
         yield Grid(ACTIVITY, id="activity", title="Activity", empty=quiet)
         yield Panel(id="brief", classes="brief")
 
-    def load(self, reader: Reader, wish: Any) -> Body:
+    def load(self, reader: Reader, _wish: Any) -> Body:
         """Counts, needs, runs, events, and the history of the champion's metric."""
         look = overview(reader, activity=20)
         model = look.river.champion_model
@@ -91,7 +95,9 @@ class OverviewScreen(PlaceScreen):
         """Fill the panes."""
         now, glyphs, width = self.control.clock(), self.control.glyphs, self.app.size.width
         look = snapshot.look
-        self.query_one("#river", Lines).show(river.lines(look.river, snapshot.champion, snapshot.metric, now, glyphs, width))
+        self.query_one("#river", Lines).show(
+            river.lines(look.river, snapshot.champion, snapshot.metric, now, glyphs, width)
+        )
         grid = self.query_one("#needs", Grid)
         grid.show(Window.of([needs.row(need, now, glyphs) for need in look.needs]))
         oldest = min((need.since for need in look.needs), default=None)

@@ -77,7 +77,7 @@ class PlaceScreen(Screen[None]):
         """What to load: filter, order, what is chosen; equal wishes load equal snapshots."""
         return ()
 
-    def load(self, reader: Reader, wish: Any) -> object:
+    def load(self, _reader: Reader, _wish: Any) -> object:
         """A frozen snapshot of the body; runs in the poller's thread and touches no widget."""
         return ()
 
@@ -94,7 +94,11 @@ class PlaceScreen(Screen[None]):
     def status(self) -> Line:
         """The row above the footer: the filter of a list, when there is one."""
         grid = next((grid for grid in self.query(Grid) if grid.words), None)
-        return line(" ", (f"/{grid.words}   ", "accent"), (f"{grid.window.total} rows match · esc shows all", "dim")) if grid else ()
+        return (
+            line(" ", (f"/{grid.words}   ", "accent"), (f"{grid.window.total} rows match · esc shows all", "dim"))
+            if grid
+            else ()
+        )
 
     # -- the shell -----------------------------------------------------------------------------------------------
 
@@ -162,7 +166,9 @@ class PlaceScreen(Screen[None]):
         if not health.failures:
             return ()
         glyphs = self.control.glyphs
-        return line(" ", (f"{glyphs.bad} {health.error}", "bad"), ("  F5 tries again · ", "dim"), ("trainmaster status", "key"))
+        return line(
+            " ", (f"{glyphs.bad} {health.error}", "bad"), ("  F5 tries again · ", "dim"), ("trainmaster status", "key")
+        )
 
     def _load(self, wish: Hashable) -> Loaded:
         reader = self.control.reader()
@@ -174,7 +180,7 @@ class PlaceScreen(Screen[None]):
         self.state, self.body = loaded.state, loaded.body
         self.show(loaded.body)
 
-    def _tick(self, health: Health) -> None:
+    def _tick(self, _health: Health) -> None:
         if not self.is_mounted:
             return
         self.draw_shell()

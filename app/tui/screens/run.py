@@ -156,7 +156,7 @@ def ask_cancel(control: "ControlRoom", run: RunRow) -> None:
     if run.state not in ("running", "requested"):
         control.say(f"run {run.key} is {run.state} already; r runs it again")
         return
-    lines: list[Line] = [()]
+    lines: list[Line] = []
     lines += fact("What changes", f"{run.flow} {run.key} stops; nothing half-written remains")
     lines += fact("Who is told", "the run's row and its log")
     lines += fact("Undo", "none: r runs it again from the beginning")
@@ -215,11 +215,15 @@ def _tasks(body: Body, width: int, glyphs: Glyphs) -> list[Line]:
     for task in body.summary.tasks:
         word, ink = parts.state(task.state, glyphs)
         lasting = words.lasted(task.duration_s) if task.duration_s is not None else words.percent(task.share)
-        lines.append(line((f"{task.ordinal + 1}  ", "dim"), (fit(task.name, 18), "bold"), (fit(word, 13), ink), (lasting, "")))
+        lines.append(
+            line((f"{task.ordinal + 1}  ", "dim"), (fit(task.name, 18), "bold"), (fit(word, 13), ink), (lasting, ""))
+        )
         for label, value in (("says", task.says), ("in", task.inputs), ("out", task.outputs), ("error", task.error)):
             if value and value != "[]":
                 for at, piece in enumerate(wrapped(value, max(width - 10, 10), 3)):
-                    lines.append(line(f"   {label if at == 0 else '':<6} ", (piece, "bad" if label == "error" else "dim")))
+                    lines.append(
+                        line(f"   {label if at == 0 else '':<6} ", (piece, "bad" if label == "error" else "dim"))
+                    )
     return lines
 
 
@@ -231,14 +235,22 @@ def _metrics(body: Body, width: int, height: int, glyphs: Glyphs) -> list[Line]:
         values = [point.value for point in points if math.isfinite(point.value)]
         if len(values) > 1:
             low, high = min(values), max(values)
-            lines.append(line((f"{name}  ", "head"), (f"{words.number(low)} to {words.number(high)}, {len(values)} steps", "dim")))
+            lines.append(
+                line(
+                    (f"{name}  ", "head"), (f"{words.number(low)} to {words.number(high)}, {len(values)} steps", "dim")
+                )
+            )
             room = max(min(height // 4, 8), 3)
-            lines += [line((text, "now")) for text in plot(values, max(width - 2, 8), room, low=low, high=high, glyphs=glyphs)]
+            lines += [
+                line((text, "now")) for text in plot(values, max(width - 2, 8), room, low=low, high=high, glyphs=glyphs)
+            ]
             lines.append(())
     lines += [line((fit(key, 36), ""), (words.number(value, 4), "bold")) for key, value in whole]
     if slices:
         lines += [(), line(("slices", "head"))]
-        lines += [line((fit(key.removeprefix("slice."), 36), ""), (words.number(value, 4), "")) for key, value in slices]
+        lines += [
+            line((fit(key.removeprefix("slice."), 36), ""), (words.number(value, 4), "")) for key, value in slices
+        ]
     return lines or [line(("This run has no metrics.", "dim"))]
 
 
@@ -257,9 +269,13 @@ def _resources(body: Body, width: int, height: int, glyphs: Glyphs) -> list[Line
         if not known:
             continue
         top = max(*known, 1.0)
-        lines.append(line((f"{name}  ", "head"), (f"now {known[-1]:,.0f} {unit} · peak {max(known):,.0f} {unit}", "dim")))
+        lines.append(
+            line((f"{name}  ", "head"), (f"now {known[-1]:,.0f} {unit} · peak {max(known):,.0f} {unit}", "dim"))
+        )
         room = max(min((height - 8) // 2, 10), 3)
-        lines += [line((text, "now")) for text in plot(known, max(width - 2, 8), room, low=0.0, high=top, glyphs=glyphs)]
+        lines += [
+            line((text, "now")) for text in plot(known, max(width - 2, 8), room, low=0.0, high=top, glyphs=glyphs)
+        ]
         lines.append(())
     if not any(s.gpu_percent is not None for s in samples):
         lines.append(line(("GPU  ", "head"), ("no reading", "dim"), (sparkline([], 1), "")))

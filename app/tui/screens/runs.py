@@ -94,7 +94,13 @@ class RunsScreen(PlaceScreen):
         empty = (
             line("  No run matches."),
             (),
-            line("  ", ("esc", "key"), (" takes the filter away · ", "dim"), ("trainmaster train run", "key"), (" starts one", "dim")),
+            line(
+                "  ",
+                ("esc", "key"),
+                (" takes the filter away · ", "dim"),
+                ("trainmaster train run", "key"),
+                (" starts one", "dim"),
+            ),
         )
         with Horizontal(classes="row"):
             grid = Grid(COLUMNS, id="runs", title="Runs", empty=empty, local=False, classes="bare")
@@ -119,9 +125,7 @@ class RunsScreen(PlaceScreen):
         total = count_of_runs(reader, where=compiled) if compiled else everything
         first = max(min(wish.top - PAGE // 3, total - PAGE), 0)
         after = cursor_at(reader, first, where=compiled, sort=wish.sort, descending=wish.descending) if first else None
-        page = page_of_runs(
-            reader, where=compiled, sort=wish.sort, descending=wish.descending, after=after, limit=PAGE
-        )
+        page = page_of_runs(reader, where=compiled, sort=wish.sort, descending=wish.descending, after=after, limit=PAGE)
         chosen = wish.chosen if wish.chosen is not None else page.rows[0].key if page.rows else None
         return Body(page.rows, first, total, everything, preview_of(reader, chosen) if chosen else None)
 
@@ -184,7 +188,9 @@ class RunsScreen(PlaceScreen):
             return line(" ", (f"/{self._filter}", "bold"), "   ", (body.wrong, "bad"))
         count = f"{body.total:,} of {body.everything:,} runs" if self._filter else f"{body.everything:,} runs"
         marks = f" · {len(grid.choice.marks)} marked" if grid.choice.marks else ""
-        order = f" · {self.control.glyphs.down if grid.choice.descending else self.control.glyphs.up} {grid.choice.sort}"
+        order = (
+            f" · {self.control.glyphs.down if grid.choice.descending else self.control.glyphs.up} {grid.choice.sort}"
+        )
         shown = (f"/{self._filter}   ", "accent") if self._filter else ("", "")
         return line(" ", shown, (count + marks + order, "dim"))
 
