@@ -6,7 +6,7 @@ import os
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Literal
@@ -54,7 +54,7 @@ class ControlRoom(App[None]):
         workspace: Workspace,
         *,
         clock: Callable[[], datetime] = utc_now,
-        sample: Callable[[], MachineSample] | None = None,
+        machine: Sequence[MachineSample] | None = None,
         start_services: bool = True,
         interval_s: float = INTERVAL_S,
     ) -> None:
@@ -67,7 +67,8 @@ class ControlRoom(App[None]):
         self.interval_s = interval_s
         self.acts = acts.Acts(workspace)
         self.samples: deque[MachineSample] = deque(maxlen=HISTORY)
-        self._sample = sample or (lambda: sample_machine(workspace.root))
+        self._recorded = machine is not None
+        self.samples.extend(machine or ())
         self._start_services = start_services
         self._store_url = settings.store_url or f"sqlite:///{workspace.store_file}"
         self._reader: Reader | None = None
@@ -149,7 +150,8 @@ class ControlRoom(App[None]):
 
     def on_mount(self) -> None:
         """Begin to sample the machine, and start what is not up."""
-        self.run_worker(self._watch_machine(), group="sampler", exit_on_error=False)
+        if not self._recorded:
+            self.run_worker(self._watch_machine(), group="sampler", exit_on_error=False)
         if self._start_services:
             self.run_worker(self._up(), group="up", exit_on_error=False)
 
@@ -158,7 +160,7 @@ class ControlRoom(App[None]):
         while True:
             if self.app_focus:
                 with contextlib.suppress(Exception):  # a reading less
-                    self.samples.append(await loop.run_in_executor(self._sampler, self._sample))
+                    self.samples.append(await loop.run_in_executor(self._sampler, sample_machine, self.workspace.root))
             await asyncio.sleep(SAMPLE_S)
 
     async def _up(self) -> None:
@@ -187,6 +189,7 @@ class ControlRoom(App[None]):
         """Give threads and connections back."""
         self.executor.shutdown(wait=False, cancel_futures=True)
         self._sampler.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(self.acts.close)
 
     def _handle_exception(self, error: Exception) -> None:
         """Restore the terminal and name a log file; flows are other processes and go on."""

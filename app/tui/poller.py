@@ -65,6 +65,11 @@ class Poller(Generic[Wish, Snapshot]):
         return self._task is not None and not self._task.done()
 
     @property
+    def settled(self) -> bool:
+        """Whether what is shown is what is wished for now."""
+        return self._last is not None and not self._nudged.is_set() and self._last[1] == self._wish()
+
+    @property
     def health(self) -> Health:
         """How old the picture is, and what went wrong."""
         age = time.monotonic() - self._loaded_at if self._loaded_at is not None else 0.0

@@ -218,7 +218,7 @@ class Reasoned(Dialog):
         """What is missing."""
         if self.ready():
             return "tab to it, then enter" if not self._name else "awake: tab to it, then enter"
-        return f"wakes when it reads {self._name} and has a reason" if self._name else "wakes when there is a reason"
+        return "wakes with the name and a reason" if self._name else "wakes when there is a reason"
 
     def copied(self) -> str:
         """The same act as a command."""

@@ -36,7 +36,7 @@ COLUMNS = (
     Column("run", "RUN", 6, wide=12, cut=True, sort="requested"),
     Column("flow", "FLOW", 12, sort="flow", grow=True),
     Column("state", "STATE", 11, sort="state"),
-    Column("start", "START", 9, drop=2, sort="started", wide=12),
+    Column("start", "START", 10, drop=2, sort="started", wide=12),
     Column("duration", "DURATION", 9, drop=1, right=True, sort="duration"),
     Column("metric", "METRIC", 7, drop=3, right=True),
     Column("by", "BY", 8, drop=4, sort="by", wide=14),
