@@ -10,6 +10,11 @@ from app.tui.glyphs import Glyphs, state_of
 from app.tui.lines import Line, Span, fit, line
 
 
+def empty(sentence: str, key: str, does: str, command: str) -> tuple[Line, ...]:
+    """An empty state: one sentence, one key, one command."""
+    return (line("  " + sentence), (), line("  ", (key, "key"), (f" {does} · ", "dim"), (command, "key")))
+
+
 def state(word: str, glyphs: Glyphs) -> Span:
     """A state as glyph, word and ink.
 
@@ -91,4 +96,4 @@ def metric_of(metrics: dict[str, float], name: str) -> str:
     return words.number(metrics.get(name))
 
 
-__all__ = ["eta_of", "meters", "metric_of", "progress", "share_of", "state"]
+__all__ = ["empty", "eta_of", "meters", "metric_of", "progress", "share_of", "state"]

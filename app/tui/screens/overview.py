@@ -62,13 +62,9 @@ class OverviewScreen(PlaceScreen):
     def panes(self) -> ComposeResult:
         """River over needs and metric over running and machine over activity."""
         yield Lines(id="river")
-        nothing = (
-            line("  Nothing needs you.", ("   3", "key"), (" shows the runs · ", "dim"), ("trainmaster status", "key")),
-        )
-        idle = (line("  Nothing runs.", ("   5", "key"), (" the models · ", "dim"), ("trainmaster train run", "key")),)
-        quiet = (
-            line("  Nothing happened yet.", ("   2", "key"), (" the data · ", "dim"), ("trainmaster demo", "key")),
-        )
+        nothing = parts.empty("Nothing needs you.", "3", "shows the runs", "trainmaster status")
+        idle = parts.empty("Nothing runs.", "5", "shows the models", "trainmaster train run")
+        quiet = parts.empty("Nothing happened yet.", "2", "shows the data", "trainmaster demo")
         with Horizontal(classes="row upper"):
             yield Grid(NEEDS, id="needs", title="Needs you", empty=nothing)
             yield Panel("Champion", id="metric", classes="wide-only")
