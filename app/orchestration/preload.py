@@ -5,6 +5,8 @@ import importlib
 import os
 import sys
 
+from app.orchestration.deployments import FLOWS
+
 MODULES = (
     "prefect",
     "prefect.flow_engine",
@@ -22,7 +24,7 @@ MODULES = (
     "scipy.stats",
     "sqlmodel",
     "flows.harness",
-    *(f"flows.{name}" for name in ("ingest", "features", "train", "deploy", "predict", "monitor", "arrival")),
+    *(f"flows.{name}" for name in FLOWS),
 )
 
 

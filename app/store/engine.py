@@ -84,8 +84,10 @@ class Store:
     def read(self) -> Iterator[Session]:
         """A consistent view; nothing can be written through it."""
         with Session(self._engine, expire_on_commit=False, autoflush=False) as session:
-            yield session
-            session.rollback()
+            try:
+                yield session
+            finally:
+                session.expunge_all()  # rows stay readable after the session has ended
 
     def close(self) -> None:
         """Give back every connection."""
