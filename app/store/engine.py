@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, StatementError
 from sqlalchemy.orm import UOWTransaction
 from sqlmodel import Session
 
@@ -87,6 +87,10 @@ class Store:
                 session.rollback()
                 told = explained(str(error.orig), self.url.removeprefix(SQLITE))
                 raise (told or error) from error
+            except StatementError as error:  # a column type refused a value of a bulk insert
+                if isinstance(error.orig, ValueError):
+                    raise BadInput(str(error.orig), where="a row of the store") from error
+                raise
 
     @contextmanager
     def read(self) -> Iterator[Session]:
