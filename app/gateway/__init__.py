@@ -1,1 +1,1 @@
-"""REST serving of promoted models."""
+"""The gateway: answers prediction requests on loopback, behind the workspace's token."""

@@ -1,1 +1,1 @@
-"""Reference profiles, drift and realised quality."""
+"""Drift of features and score against the training profile, and the quality that labels reveal."""

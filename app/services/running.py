@@ -219,6 +219,7 @@ def running(
             with store.write() as session:
                 kept = ledger.find_run(session, row.key)
                 kept.peak_rss_bytes = heart.peak_rss_bytes
+                session.flush()
                 ledger.finish_run(
                     session,
                     kept,

@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.domain.errors import NotFound, Refused
 from app.domain.project import ProjectFile, parse_project
 from app.domain.workspace import MARKER, Workspace
-from app.store.engine import Store
-from app.store.migrate import migrate
+from app.store.reader import Reader
+
+if TYPE_CHECKING:
+    from app.store.engine import Store
 
 VARIABLE = "TRAINMASTER_WORKSPACE"
 
@@ -77,14 +80,30 @@ def make_workspace(root: Path) -> Workspace:
 
 
 @contextmanager
-def open_store(workspace: Workspace) -> Iterator[Store]:
+def open_store(workspace: Workspace) -> Iterator["Store"]:
     """The store of a workspace, brought to the newest schema."""
+    from app.store.engine import Store
+    from app.store.migrate import migrate
+
     store = Store(store_url(workspace)) if _url_setting(workspace) else Store.of_file(workspace.store_file)
     try:
         migrate(store)
         yield store
     finally:
         store.close()
+
+
+@contextmanager
+def open_reader(workspace: Workspace) -> Iterator[Reader]:
+    """A reader of the workspace's store; a store that is not there yet is made first."""
+    if _url_setting(workspace) is None and not workspace.store_file.exists():
+        with open_store(workspace):
+            pass
+    reader = Reader.of_url(store_url(workspace))
+    try:
+        yield reader
+    finally:
+        reader.close()
 
 
 def store_url(workspace: Workspace) -> str:

@@ -102,6 +102,7 @@ class Store:
                 told = explained(str(error.orig), self.url.removeprefix(SQLITE))
                 raise (told or error) from error
             finally:
+                session.expunge_all()  # rows stay readable after the session has ended
                 session.rollback()
 
     def close(self) -> None:

@@ -1,0 +1,42 @@
+"""Rows that broke the contract, as records that can be looked at and released later."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from app.data.contract import Rejected
+from app.data.readers import Raw
+
+
+@dataclass(frozen=True)
+class QuarantineRecord:
+    """One rejected row: its number (from 1), the file, the rule, the reason with its line, and the row as JSON."""
+
+    row_number: int
+    file: str
+    rule: str
+    reason: str
+    content: str
+
+
+def records(raw: Raw, rejected: Sequence[Rejected]) -> Iterator[QuarantineRecord]:
+    """The records of rejected rows; values stay as they were delivered, whatever they are."""
+    import orjson
+
+    if not rejected:
+        return
+    rows = raw.frame.iloc[[bad.row for bad in rejected]]
+    columns = [str(column) for column in rows.columns]
+    values = [_plain(rows[column]) for column in rows.columns]
+    lines = raw.places([bad.row for bad in rejected])
+    for bad, where, *cells in zip(rejected, lines, *values, strict=True):
+        content = orjson.dumps(dict(zip(columns, cells, strict=True)), default=str).decode()
+        yield QuarantineRecord(bad.row + 1, raw.file, bad.rule, f"{where}: {bad.reason}", content)
+
+
+def _plain(values: pd.Series) -> list[object]:
+    """Python values; missing ones as None, infinities as text (JSON has no number for them)."""
+    plain = values.astype(object).where(values.notna(), None).tolist()
+    return [str(value) if isinstance(value, float) and math.isinf(value) else value for value in plain]

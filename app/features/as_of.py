@@ -1,0 +1,141 @@
+"""Point-in-time join: for each spine row the newest row of a view that was known by then, and not too old.
+
+Measured on 327,346 flights against a year of hourly weather (26,115 rows), 2 cores, positions only: see
+`benchmarks`; a binary search over (key, known-at) ranks needs no sorting of the spine, and beats both
+`pandas.merge_asof` (which sorts it) and DuckDB's ASOF (which copies it).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from app.domain.errors import BadInput
+from app.domain.text import visible
+
+Positions = npt.NDArray[np.int64]
+NEVER = np.iinfo(np.int64).min
+
+
+def positions(
+    spine: pd.DataFrame,
+    view: pd.DataFrame,
+    *,
+    entity: Sequence[str],
+    spine_time: str,
+    event_time: str,
+    created_time: str | None = None,
+    ttl: pd.Timedelta | None = None,
+) -> Positions:
+    """For each spine row the position of its row in `view`, or -1: no row is lost, none is merged.
+
+    A view row counts from when it was known (the later of event and created time). Of those known at the spine's time
+    the one with the newest event time is taken; of equal ones the newest created time, then the last in `view`. It must
+    not be older than `ttl` (an age of exactly `ttl` is allowed). Missing keys and missing times match nothing.
+
+    >>> spine = pd.DataFrame({"k": ["a", "a"], "t": pd.to_datetime(["2013-01-01 10:15", "2013-01-01 08:59"], utc=True)})
+    >>> view = pd.DataFrame({"k": ["a", "a"], "at": pd.to_datetime(["2013-01-01 09:00", "2013-01-01 10:00"], utc=True)})
+    >>> positions(spine, view, entity=["k"], spine_time="t", event_time="at").tolist()
+    [1, -1]
+    """
+    size = len(view)
+    if size == 0 or len(spine) == 0:
+        return np.full(len(spine), -1, np.int64)
+    spine_keys, view_keys = matched_keys(spine, view, entity)
+    moment, event = microseconds(spine[spine_time]), microseconds(view[event_time])
+    created = event if created_time is None else microseconds(view[created_time])
+    known = np.maximum(event, created)
+    usable = (view_keys >= 0) & (event != NEVER) & (created != NEVER)
+    rows = np.flatnonzero(usable)
+    if rows.size == 0:
+        return np.full(len(spine), -1, np.int64)
+    age_rank = np.empty(rows.size, np.int64)  # the place of each row in the order of (event, created, position)
+    age_order = np.lexsort((rows, created[rows], event[rows]))
+    age_rank[age_order] = np.arange(rows.size)
+    steps, known_rank = np.unique(known[rows], return_inverse=True)
+    base = steps.size + 1
+    place = view_keys[rows] * base + known_rank
+    by_place = np.argsort(place, kind="stable")
+    place = place[by_place]
+    newest = np.maximum.accumulate(view_keys[rows][by_place] * rows.size + age_rank[by_place])
+    newest_row = rows[age_order[newest % rows.size]]
+
+    last_step = np.searchsorted(steps, moment, side="right") - 1
+    able = (spine_keys >= 0) & (moment != NEVER) & (last_step >= 0)
+    at = np.searchsorted(place, spine_keys * base + last_step, side="right") - 1
+    able &= at >= 0
+    at = np.where(able, at, 0)
+    able &= place[at] // base == spine_keys
+    found = np.where(able, newest_row[at], -1)
+    if ttl is not None:
+        limit = ttl // pd.Timedelta(microseconds=1)
+        found = np.where((found >= 0) & (moment - event[found] > limit), -1, found)
+    return found.astype(np.int64)
+
+
+def by_entity(spine: pd.DataFrame, view: pd.DataFrame, *, entity: Sequence[str]) -> Positions:
+    """For each spine row the position of the view's row with the same keys, or -1; the view has each key once."""
+    spine_keys, view_keys = matched_keys(spine, view, entity)
+    if len(view) == 0:
+        return np.full(len(spine), -1, np.int64)
+    row_of_key = np.full(int(view_keys.max(initial=-1)) + 2, -1, np.int64)
+    row_of_key[view_keys[view_keys >= 0]] = np.flatnonzero(view_keys >= 0)
+    return row_of_key[spine_keys]  # a key of -1 reads the last place, which stays -1
+
+
+def matched_keys(spine: pd.DataFrame, view: pd.DataFrame, entity: Sequence[str]) -> tuple[Positions, Positions]:
+    """Whole numbers for the keys of both frames: equal keys get equal numbers, -1 for missing or unmatched ones.
+
+    Raises BadInput when a key is text on one side and a number on the other.
+    """
+    spine_codes = np.zeros(len(spine), np.int64)
+    view_codes = np.zeros(len(view), np.int64)
+    for column in entity:
+        left, right = spine[column], view[column]
+        require_same_kind(left, right, column)
+        codes, uniques = pd.factorize(right)
+        theirs = pd.Index(uniques).get_indexer(pd.Index(left))
+        theirs[left.isna().to_numpy()] = -1
+        spine_codes = _combined(spine_codes, theirs, len(uniques))
+        view_codes = _combined(view_codes, codes, len(uniques))
+        if len(entity) > 1:  # keep the numbers small whatever the number of columns
+            _, small = np.unique(np.concatenate([view_codes, spine_codes]), return_inverse=True)
+            missing = np.concatenate([view_codes, spine_codes]) < 0
+            small = np.where(missing, -1, small)
+            view_codes, spine_codes = small[: len(view)], small[len(view) :]
+    top = int(view_codes.max(initial=-1))
+    return np.where(spine_codes > top, -1, spine_codes), view_codes
+
+
+def _combined(codes: Positions, more: npt.NDArray[np.int64], count: int) -> Positions:
+    return np.where((codes < 0) | (more < 0), -1, codes * max(count, 1) + more).astype(np.int64)
+
+
+def require_same_kind(left: pd.Series, right: pd.Series, column: str) -> None:
+    """Raise BadInput when a key column has different kinds of values on the two sides of a join."""
+    one, other = _kind(left), _kind(right)
+    if one != other and not left.isna().all() and not right.isna().all():
+        raise BadInput(
+            f"the entity column {visible(column)!r} is {one} in the spine and {other} in the view",
+            next_step="bring both to one type in features.py",
+        )
+
+
+def _kind(values: pd.Series) -> str:
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return _kind(pd.Series(values.cat.categories))
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return "a time"
+    return "a number" if pd.api.types.is_numeric_dtype(values.dtype) else "text"
+
+
+def microseconds(values: pd.Series) -> npt.NDArray[np.int64]:
+    """Moments as microseconds since 1970 in UTC; NEVER where one is missing."""
+    if not pd.api.types.is_datetime64_any_dtype(values.dtype):
+        raise BadInput(
+            f"{visible(values.name)!r} must hold times", next_step="use pd.to_datetime(..., utc=True) in features.py"
+        )
+    aware = values.dt.tz_localize("UTC") if values.dt.tz is None else values.dt.tz_convert("UTC")
+    numbers = aware.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+    return np.where(np.isnat(numbers), NEVER, numbers.astype(np.int64))

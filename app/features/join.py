@@ -1,0 +1,173 @@
+"""One frame out of pinned tables: the spine, and beside each of its rows what every view knew then."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from app.domain.errors import BadInput
+from app.domain.text import visible
+from app.features import as_of, offline
+from app.features.views import ViewColumn
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """One table of a feature set at its version, with the declaration that it was built under."""
+
+    name: str
+    folder: Path
+    version: int
+    columns: tuple[ViewColumn, ...]
+    entity: tuple[str, ...]
+    event_time: str | None
+    created_time: str | None
+    ttl: pd.Timedelta | None
+
+    @classmethod
+    def of_record(cls, name: str, folder: Path, record: Mapping[str, object]) -> Self:
+        """Read the record that a feature set keeps of a table."""
+        columns, entity, ttl = record["columns"], record["entity"], record.get("ttl_hours")
+        assert isinstance(columns, list)
+        assert isinstance(entity, list)
+        return cls(
+            name,
+            folder / str(record["table"]),
+            int(str(record["version"])),
+            tuple(ViewColumn(one["name"], one["kind"]) for one in columns),
+            tuple(entity),
+            _text(record.get("event_time")),
+            _text(record.get("created_time")),
+            pd.Timedelta(hours=float(str(ttl))) if ttl is not None else None,
+        )
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Which columns of the spine are keys, times and target."""
+
+    entity: tuple[str, ...]
+    event_time: str | None
+    label_time: str | None
+    target: str
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, object]) -> Self:
+        """Read the record that a feature set keeps of its spine."""
+        entity = record["entity"]
+        assert isinstance(entity, list)
+        return cls(
+            tuple(entity), _text(record["event_time"]), _text(record["label_time"]), _text(record["target"]) or ""
+        )
+
+
+def spine_rows(table: Pinned, labels: Labels, window: tuple[datetime | None, datetime | None] | None) -> pd.DataFrame:
+    """The labelled rows, in the order of event time and entity; `window` keeps from <= event time < to."""
+    rows = offline.read(table.folder, table.version)
+    if window is not None:
+        if labels.event_time is None:
+            raise BadInput(
+                "a window needs an event time, and this project has none", next_step="set [problem] event_time"
+            )
+        rows = rows.filter(_inside(rows[labels.event_time], window))
+    order = [*([labels.event_time] if labels.event_time else []), *labels.entity]
+    if order:
+        rows = rows.take(pc.sort_indices(rows, [(name, "ascending") for name in order]))
+    return rows.to_pandas()
+
+
+def labelled(frame: pd.DataFrame, target: str) -> pd.DataFrame:
+    """The rows that have a target; raises BadInput when there are rows, but none has one."""
+    known = frame[target].notna()
+    if known.all():
+        return frame
+    if not known.any():
+        raise BadInput(
+            f"the target {visible(target)!r} is missing in every one of {len(frame):,} rows: there is nothing to learn",
+            next_step="deliver labelled rows, or correct the spine in features.py",
+        )
+    return frame[known].reset_index(drop=True)
+
+
+def with_features(
+    spine: pd.DataFrame, tables: Iterable[Pinned], labels: Labels
+) -> tuple[pd.DataFrame, list[tuple[str, ViewColumn]]]:
+    """The spine with the columns of every view beside it, as known at its event time."""
+    parts: dict[str, pd.Series] = {str(name): spine[name] for name in spine.columns}
+    found: list[tuple[str, ViewColumn]] = []
+    for table in tables:
+        rows = _view_rows(table)
+        if table.event_time is not None and labels.event_time is not None:
+            at = as_of.positions(
+                spine,
+                rows,
+                entity=table.entity,
+                spine_time=labels.event_time,
+                event_time=table.event_time,
+                created_time=table.created_time,
+                ttl=table.ttl,
+            )
+        else:
+            at = as_of.by_entity(spine, rows, entity=table.entity)
+        complete = bool((at >= 0).all())
+        for column in table.columns:
+            values = rows[column.name].array
+            taken = values.take(at) if complete else values.take(at, allow_fill=True)
+            parts[column.name] = pd.Series(taken, index=spine.index, name=column.name)
+            found.append((table.name, column))
+    return pd.DataFrame(parts, copy=False), found
+
+
+def _view_rows(table: Pinned) -> pd.DataFrame:
+    times = [time for time in (table.event_time, table.created_time) if time is not None]
+    needed = list(dict.fromkeys([*table.entity, *times, *(column.name for column in table.columns)]))
+    rows = offline.read(table.folder, table.version, needed)
+    plain = [name for name in needed if name not in {c.name for c in table.columns if c.kind == "category"}]
+    frame = rows.select(plain).to_pandas()
+    for column in table.columns:
+        values = rows[column.name]
+        if column.kind == "category":
+            frame[column.name] = _categorical(values)
+        elif isinstance(frame[column.name].dtype, object) and not _is_ready(frame[column.name]):
+            frame[column.name] = frame[column.name].astype("float64")
+    return frame
+
+
+def _is_ready(values: pd.Series) -> bool:
+    """Whether gaps can be filled: floats stay floats, whole numbers and truth values become floats with them."""
+    return pd.api.types.is_float_dtype(values.dtype)
+
+
+def _categorical(values: pa.ChunkedArray) -> pd.Categorical:
+    """Text as a categorical whose categories are in the order of the text, so that the same rows give the same codes."""
+    coded = values.combine_chunks().dictionary_encode()
+    if isinstance(coded, pa.ChunkedArray):
+        coded = coded.combine_chunks()
+    categories = coded.dictionary
+    order = pc.sort_indices(categories).to_numpy()
+    place = order.argsort()
+    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    ranked = place[codes] if len(place) else codes
+    ranked = ranked.copy()
+    ranked[codes < 0] = -1
+    texts = pd.Index(categories.take(pa.array(order)).to_pandas())
+    return pd.Categorical.from_codes(ranked, categories=texts)
+
+
+def _inside(times: pa.ChunkedArray, window: tuple[datetime | None, datetime | None]) -> pa.ChunkedArray:
+    begin, end = window
+    kept = pc.is_valid(times)
+    if begin is not None:
+        kept = pc.and_kleene(kept, pc.greater_equal(times, pa.scalar(begin, times.type)))
+    if end is not None:
+        kept = pc.and_kleene(kept, pc.less(times, pa.scalar(end, times.type)))
+    return kept
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,173 @@
+"""The prediction log: a bounded queue and a writer thread, so that a slow disk never slows an answer."""
+
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+FLUSH_S = 5.0
+FLUSH_ROWS = 5_000
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One request with its answers."""
+
+    request_id: str
+    at: datetime
+    project: str
+    model: str
+    version: int
+    feature_set_version: int
+    deployment: str
+    records: Sequence[Mapping[str, Any]]
+    predictions: Sequence[Any]
+
+
+class PredictionLog:
+    """Keeps answers as `FOLDER/PROJECT/YYYY-MM-DD/part-*.parquet`, in batches, off the event loop.
+
+    `take` never waits: what does not fit into `capacity` rows is dropped and counted. A part appears by a rename, so
+    a reader never meets half a file.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        capacity: int = 50_000,
+        flush_s: float = FLUSH_S,
+        on_written: Callable[[int], None] = lambda _rows: None,
+        on_dropped: Callable[[int], None] = lambda _rows: None,
+    ) -> None:
+        self._folder, self._capacity, self._flush_s = folder, capacity, flush_s
+        self._on_written, self._on_dropped = on_written, on_dropped
+        self._queue: queue.SimpleQueue[Answered | None] = queue.SimpleQueue()
+        self._rows = 0
+        self._lock = threading.Lock()
+        self._part = 0
+        self._thread = threading.Thread(target=self._write_on, name="prediction-log", daemon=True)
+
+    @property
+    def queued_rows(self) -> int:
+        """How many rows wait to be written."""
+        return self._rows
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def take(self, answered: Answered) -> bool:
+        """Keep an answer for the log; False when it was dropped."""
+        rows = len(answered.predictions)
+        with self._lock:
+            fits = self._rows + rows <= self._capacity
+            if fits:
+                self._rows += rows
+        if not fits:
+            self._on_dropped(rows)
+            return False
+        self._queue.put(answered)
+        return True
+
+    def close(self, *, timeout_s: float = 10.0) -> None:
+        """Write what waits, then end."""
+        self._queue.put(None)
+        if self._thread.is_alive():
+            self._thread.join(timeout=timeout_s)
+
+    def _write_on(self) -> None:
+        ended = False
+        while not ended:
+            batch: list[Answered] = []
+            first = self._queue.get()
+            ended = first is None
+            if first is not None:
+                batch.append(first)
+                ended = self._gather(batch)
+            self._flush(batch)
+
+    def _gather(self, batch: list[Answered]) -> bool:
+        until = time.monotonic() + self._flush_s
+        rows = len(batch[0].predictions)
+        while rows < FLUSH_ROWS:
+            try:
+                more = self._queue.get(timeout=max(until - time.monotonic(), 0.0))
+            except queue.Empty:
+                return False
+            if more is None:
+                return True
+            batch.append(more)
+            rows += len(more.predictions)
+        return False
+
+    def _flush(self, batch: list[Answered]) -> None:
+        groups: dict[tuple[str, str], list[Answered]] = {}
+        for answered in batch:
+            groups.setdefault((answered.project, f"{answered.at.astimezone(UTC):%Y-%m-%d}"), []).append(answered)
+        for (project, day), group in groups.items():
+            rows = sum(len(answered.predictions) for answered in group)
+            try:
+                self._write(self._folder / project / day, group)
+                self._on_written(rows)
+            except Exception:
+                logging.getLogger(__name__).exception("%d predictions could not be logged", rows)
+                self._on_dropped(rows)
+            with self._lock:
+                self._rows -= rows
+
+    def _write(self, folder: Path, group: list[Answered]) -> None:
+        import pyarrow.parquet
+
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._part += 1
+        name = f"part-{datetime.now(UTC):%H%M%S%f}-{os.getpid()}-{self._part}.parquet"
+        half = folder / f".{name}.half"
+        pyarrow.parquet.write_table(_table(group), half, compression="zstd")
+        half.rename(folder / name)
+
+
+def _table(group: list[Answered]) -> Any:
+    import pyarrow as pa
+
+    rows: dict[str, list[Any]] = {name: [] for name in SCHEMA}
+    for answered in group:
+        count = len(answered.predictions)
+        rows["request_id"] += [answered.request_id] * count
+        rows["row"] += range(count)
+        rows["at"] += [answered.at] * count
+        rows["project"] += [answered.project] * count
+        rows["model"] += [answered.model] * count
+        rows["version"] += [answered.version] * count
+        rows["feature_set_version"] += [answered.feature_set_version] * count
+        rows["deployment"] += [answered.deployment] * count
+        rows["inputs"] += [orjson.dumps(record).decode() for record in answered.records]
+        rows["prediction"] += [orjson.dumps(value).decode() for value in answered.predictions]
+        rows["score"] += [max(value) if isinstance(value, list) else value for value in answered.predictions]
+    kinds = {"text": pa.string(), "integer": pa.int64(), "time": pa.timestamp("us", tz="UTC"), "number": pa.float64()}
+    return pa.table({name: pa.array(rows[name], kinds[kind]) for name, kind in SCHEMA.items()})
+
+
+SCHEMA = {
+    "request_id": "text",
+    "row": "integer",
+    "at": "time",
+    "project": "text",
+    "model": "text",
+    "version": "integer",
+    "feature_set_version": "integer",
+    "deployment": "text",
+    "inputs": "text",
+    "prediction": "text",
+    "score": "number",
+}
+
+__all__ = ["Answered", "PredictionLog"]

@@ -1,0 +1,146 @@
+"""The models that answer: follows the active deployments in the store and swaps one reference when they change."""
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from app.domain.errors import TrainmasterError
+from app.gateway.metrics import Metrics
+from app.gateway.records import Fields
+from app.services.predictions import load_version
+from app.services.serving import ActiveDeployment, active_deployments
+from app.store.engine import Store
+
+if TYPE_CHECKING:
+    from app.learning.loader import LoadedModel
+
+POLL_S = 0.25
+FIRST_RETRY_S = 5.0
+LONGEST_RETRY_S = 60.0
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A version that answers, with all that an answer says of it."""
+
+    deployment: ActiveDeployment
+    model: "LoadedModel"
+    fields: Fields
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A deployment that could not be loaded, and when to try again (monotonic seconds)."""
+
+    deployment: str
+    says: str
+    retry_at: float
+    wait_s: float
+
+
+class Models:
+    """Loads what the store says is active; `current` is replaced as a whole, so a request sees one version.
+
+    A version that cannot be loaded leaves the old one answering; it stands in `failures` and is tried again.
+    """
+
+    def __init__(self, store: Store, metrics: Metrics, *, poll_s: float = POLL_S) -> None:
+        self._store, self._metrics, self._poll_s = store, metrics, poll_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="model-pointer", daemon=True)
+        self._seen: int | None = None
+        self.current: Mapping[str, Served] = MappingProxyType({})
+        self.failures: Mapping[str, Failure] = MappingProxyType({})
+        self.projects: frozenset[str] = frozenset()
+        self.looked = False
+
+    def start(self) -> None:
+        """Begin to follow the store."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop following."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+
+    def look(self) -> None:
+        """Bring `current` to what the store says now."""
+        reader = self._store.reader
+        self.projects = frozenset(str(row["name"]) for row in reader.rows("SELECT name FROM project"))
+        wanted = {deployment.project: deployment for deployment in active_deployments(reader)}
+        current = {name: served for name, served in self.current.items() if name in wanted}
+        failures = {name: failure for name, failure in self.failures.items() if name in wanted}
+        for name, deployment in wanted.items():
+            served = current.get(name)
+            if served is not None and served.deployment.key == deployment.key:
+                failures.pop(name, None)
+                continue
+            before = failures.get(name)
+            if before is not None and before.deployment == deployment.key and time.monotonic() < before.retry_at:
+                continue
+            try:
+                current[name] = self._load(deployment, served)
+                failures.pop(name, None)
+            except Exception as error:
+                failures[name] = self._failed(deployment, error, before)
+        self.failures = MappingProxyType(failures)
+        if {name: served.deployment.key for name, served in current.items()} != {
+            name: served.deployment.key for name, served in self.current.items()
+        }:
+            self.current = MappingProxyType(current)
+        self.looked = True
+
+    def _load(self, deployment: ActiveDeployment, served: Served | None) -> Served:
+        if served is not None and served.deployment.version_id == deployment.version_id:
+            return Served(deployment, served.model, served.fields)
+        begun = time.monotonic()
+        model = load_version(self._store, deployment.version_id)
+        features = model.signature.features
+        fields = Fields(
+            tuple(feature.name for feature in features),
+            frozenset(feature.name for feature in features if feature.kind == "category"),
+        )
+        log.info(
+            "%s: version %d answers from now on (loaded and checked in %.0f ms)",
+            deployment.project,
+            deployment.version,
+            (time.monotonic() - begun) * 1000,
+        )
+        self._metrics.swaps.labels(deployment.project).inc()
+        self._metrics.version.labels(deployment.project).set(deployment.version)
+        return Served(deployment, model, fields)
+
+    def _failed(self, deployment: ActiveDeployment, error: Exception, before: Failure | None) -> Failure:
+        same = before is not None and before.deployment == deployment.key
+        wait_s = min(before.wait_s * 2, LONGEST_RETRY_S) if same and before is not None else FIRST_RETRY_S
+        says = error.message if isinstance(error, TrainmasterError) else type(error).__name__
+        log.error("%s: version %d cannot be loaded: %s", deployment.project, deployment.version, says)
+        self._metrics.failed_loads.labels(deployment.project).inc()
+        return Failure(
+            deployment.key, f"version {deployment.version} cannot be loaded: {says}", time.monotonic() + wait_s, wait_s
+        )
+
+    def _follow(self) -> None:
+        while not self._stop.is_set():
+            try:
+                if self._has_changed():
+                    self.look()
+            except Exception:
+                log.exception("the store could not be read; what answers stays")
+            self._stop.wait(self._poll_s)
+
+    def _has_changed(self) -> bool:
+        version = self._store.reader.version()
+        retry = any(time.monotonic() >= failure.retry_at for failure in self.failures.values())
+        changed = not self.looked or retry or version != self._seen or not self._store.is_sqlite
+        self._seen = version
+        return changed
+
+
+__all__ = ["Failure", "Models", "Served"]

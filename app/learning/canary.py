@@ -1,0 +1,64 @@
+"""Proof before trust: a child process loads a model and must give the stored answers, exactly."""
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.learning.native import library_file
+from app.learning.openmp import PASSIVE, VARIABLE
+from app.learning.package import Package
+
+BOOT = "import sys; sys.path.append(sys.argv[1]); from app.learning.child import main; main()"
+
+
+@dataclass(frozen=True)
+class ChildVerdict:
+    """What the child found."""
+
+    ok: bool
+    says: str
+    rows: int
+    seconds: float
+
+
+def check_in_child(package: Package, timeout_s: float = 20.0) -> ChildVerdict:
+    """Load a package in a fresh process and compare its canary answers (to 1e-12).
+
+    The digests are checked first, here: damaged bytes never reach a parser (raises Damaged). A child that crashes,
+    hangs for longer than `timeout_s` seconds or answers otherwise gives a verdict that is not ok.
+    """
+    package.verify()
+    begun = time.monotonic()
+    job = {
+        "library": str(library_file()),
+        "signature": package.manifest["signature"],
+        "records": package.canary["inputs"],
+        "expected": package.canary["predictions"],
+        "size": len(package.model),
+    }
+    root = str(Path(__file__).resolve().parents[2])
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", BOOT, root],
+            input=json.dumps(job, allow_nan=False).encode() + b"\n" + package.model,
+            capture_output=True,
+            timeout=timeout_s,
+            env={VARIABLE: PASSIVE, "OMP_NUM_THREADS": "1"},
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return _verdict(False, f"the model did not answer within {timeout_s:g} s", 0, begun)
+    if done.returncode < 0:
+        return _verdict(False, f"the model ended its process by signal {-done.returncode}", 0, begun)
+    if done.returncode > 0:
+        last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+        return _verdict(False, f"the model cannot be loaded: {(last or ['no reason given'])[0][:300]}", 0, begun)
+    answer = json.loads(done.stdout)
+    return _verdict(answer["ok"] is True, str(answer["says"]), int(answer.get("rows", 0)), begun)
+
+
+def _verdict(ok: bool, says: str, rows: int, begun: float) -> ChildVerdict:
+    return ChildVerdict(ok, says, rows, time.monotonic() - begun)

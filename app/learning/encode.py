@@ -1,0 +1,204 @@
+"""Frames of features to one float64 matrix: numbers as they are, categories as codes, NaN for missing.
+
+float64 and not float32, because a threshold of a tree must split a stored number and the one in a request alike.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import numpy as np
+import pandas as pd
+
+from app.domain.errors import BadInput
+from app.domain.problem import Task
+from app.learning.signature import LONGEST_CATEGORY, Feature, Kind, Signature, category_text
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+MOST_CATEGORIES = 4096
+MOST_CLASSES = 100
+
+
+class FeatureLike(Protocol):
+    """A column of a training frame that is a feature."""
+
+    @property
+    def name(self) -> str:
+        """The column."""
+
+    @property
+    def kind(self) -> Kind:
+        """Number or category."""
+
+    @property
+    def view(self) -> str:
+        """The view that computes it."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A column-major matrix of (rows, features); `infinities` counts values that were made missing, by feature."""
+
+    matrix: Floats
+    infinities: dict[str, int]
+
+
+def learn_signature(
+    frame: pd.DataFrame, features: Sequence[FeatureLike], *, task: Task, target: str, classes: Sequence[str] = ()
+) -> Signature:
+    """The signature of training rows: a table of at most 4,096 categories a feature, the most frequent ones.
+
+    Rarer categories, and texts longer than 500 characters, count as missing. Raises BadInput for a column that is
+    absent or of a type that is neither.
+    """
+    if not features:
+        raise BadInput("there is no feature to learn from", next_step="declare a view in project.toml")
+    learned = []
+    for feature in features:
+        column = _column(frame, feature.name)
+        table = _categories(column) if feature.kind == "category" else ()
+        learned.append(Feature(feature.name, feature.kind, feature.view, table))
+    return Signature(task, target, tuple(learned), tuple(classes))
+
+
+def encode(frame: pd.DataFrame, signature: Signature) -> Encoded:
+    """The matrix of a frame; raises BadInput naming the column that is absent or holds text where numbers belong.
+
+    >>> features = (Feature("n", "number"), Feature("c", "category", categories=("a", "b")))
+    >>> signature = Signature(Task.BINARY, "y", features)
+    >>> encode(pd.DataFrame({"n": [1.0, float("inf")], "c": ["b", "never seen"]}), signature)
+    Encoded(matrix=array([[ 1.,  1.],
+           [nan, nan]]), infinities={'n': 1})
+    """
+    matrix = np.empty((len(frame), len(signature.features)), dtype=np.float64, order="F")
+    infinities: dict[str, int] = {}
+    for place, feature in enumerate(signature.features):
+        column = _column(frame, feature.name)
+        if feature.kind == "category":
+            matrix[:, place] = _codes(column, feature.categories)
+            continue
+        numbers = as_numbers(column, feature.name)
+        infinite = np.isinf(numbers)
+        matrix[:, place] = numbers
+        if infinite.any():
+            matrix[infinite, place] = np.nan
+            infinities[feature.name] = int(infinite.sum())
+    return Encoded(matrix, infinities)
+
+
+def as_numbers(column: "pd.Series[Any]", name: str) -> Floats:
+    """A column as float64 with NaN for missing; raises BadInput with the first value that is no number."""
+    if pd.api.types.is_datetime64_any_dtype(column.dtype) or pd.api.types.is_timedelta64_dtype(column.dtype):
+        raise _not_numbers(name, "times", "turn it into a number (hours, days) in features.py")
+    try:
+        return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    except (TypeError, ValueError, OverflowError):
+        pass
+    for row, value in enumerate(column):
+        if isinstance(value, (bool, int, float, np.number)) or value is None or value is pd.NA:
+            continue
+        raise _not_numbers(
+            name, f"{str(value)[:60]!r} in row {row}", "declare it a category, or clean it in features.py"
+        )
+    return np.asarray(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
+
+
+def learn_classes(column: "pd.Series[Any]", task: Task) -> tuple[str, ...]:
+    """The classes of a target in order (false before true, numbers by value, then texts); none for a regression.
+
+    Raises BadInput for a binary target without exactly two, a multiclass one with one or more than 100.
+    """
+    if task is Task.REGRESSION:
+        return ()
+    values = list(pd.unique(column.dropna()))
+    texts = {category_text(_plain(value)) for value in values} - {None}
+    ordered = tuple(sorted((text for text in texts if text is not None), key=_class_order))
+    name = str(column.name)
+    if len(ordered) < 2:
+        what = f"always {ordered[0][:60]!r}" if ordered else "always missing"
+        raise BadInput(f"the target {name} is {what}: there is nothing to learn", where=name, next_step=_LOOK)
+    if task is Task.BINARY and len(ordered) != 2:
+        raise BadInput(
+            f"the target {name} has {len(ordered)} classes, a binary task needs 2",
+            where=name,
+            next_step='set task = "multiclass" or "regression" in project.toml',
+        )
+    if len(ordered) > MOST_CLASSES:
+        raise BadInput(
+            f"the target {name} has {len(ordered)} classes, at most {MOST_CLASSES} can be learned",
+            where=name,
+            next_step='set task = "regression" in project.toml, or group the classes in features.py',
+        )
+    return ordered
+
+
+def encode_target(column: "pd.Series[Any]", task: Task, classes: Sequence[str]) -> Floats:
+    """The target as float64: the number, or the place of its class; raises BadInput for what is missing or infinite."""
+    name = str(column.name)
+    numbers = as_numbers(column, name) if task is Task.REGRESSION else _codes(column, classes)
+    if not np.isfinite(numbers).all():
+        row = int(np.flatnonzero(~np.isfinite(numbers))[0])
+        raise BadInput(
+            f"the target {name} is missing, infinite or of an unknown class in {int((~np.isfinite(numbers)).sum())} "
+            f"rows, the first is row {row}",
+            where=name,
+            next_step=_LOOK,
+        )
+    return numbers
+
+
+def records_of(frame: pd.DataFrame, signature: Signature) -> list[dict[str, object]]:
+    """Rows as JSON-able records that encode to the same numbers: None for missing, text for categories."""
+    columns: dict[str, list[object]] = {}
+    for feature in signature.features:
+        column = _column(frame, feature.name)
+        if feature.kind == "category":
+            columns[feature.name] = [category_text(_plain(value)) for value in column]
+        else:
+            columns[feature.name] = [x if np.isfinite(x) else None for x in as_numbers(column, feature.name).tolist()]
+    return [{name: values[row] for name, values in columns.items()} for row in range(len(frame))]
+
+
+_LOOK = "trainmaster data ls, then correct the target in project.toml or features.py"
+
+
+def _column(frame: pd.DataFrame, name: str) -> "pd.Series[Any]":
+    if name not in frame.columns:
+        raise BadInput(f"there is no feature {name}", where=name, next_step="trainmaster features build")
+    column: Any = frame[name]
+    if isinstance(column, pd.DataFrame):
+        raise BadInput(f"the column {name} is there twice", where=name, next_step="rename one of them in features.py")
+    return cast("pd.Series[Any]", column)
+
+
+def _categories(column: "pd.Series[Any]") -> tuple[str, ...]:
+    counts = column.value_counts(dropna=True, sort=False)
+    totals: dict[str, int] = {}
+    for value, count in zip(counts.index, counts.to_numpy(), strict=True):
+        text = category_text(_plain(value))
+        if text is not None and len(text) <= LONGEST_CATEGORY:
+            totals[text] = totals.get(text, 0) + int(count)
+    kept = sorted(totals, key=lambda text: (-totals[text], text))[:MOST_CATEGORIES]
+    return tuple(sorted(kept))
+
+
+def _codes(column: "pd.Series[Any]", table: Sequence[str]) -> Floats:
+    places = {text: float(place) for place, text in enumerate(table)}
+    codes, uniques = pd.factorize(column, use_na_sentinel=True)
+    known = [np.nan if (text := category_text(_plain(v))) is None else places.get(text, np.nan) for v in uniques]
+    return np.append(np.asarray(known, dtype=np.float64), np.nan)[codes]
+
+
+def _plain(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _class_order(text: str) -> tuple[int, float, str]:
+    try:
+        return 0, float(text), text
+    except ValueError:
+        return 1, 0.0, text
+
+
+def _not_numbers(name: str, what: str, next_step: str) -> BadInput:
+    return BadInput(f"the feature {name} holds {what}, not numbers", where=name, next_step=next_step)

@@ -1,0 +1,149 @@
+"""Train and test rows: the newest months with a purge gap, or a seeded share; entities never stand on both sides."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from app.domain.errors import BadInput
+from app.domain.problem import Task
+from app.domain.project import Problem, Split
+
+Places = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True)
+class Window:
+    """The first and last moment of some rows, or None where there is no time."""
+
+    start: datetime | None
+    end: datetime | None
+
+    def as_json(self) -> list[str | None]:
+        """ISO 8601 texts."""
+        return [moment.isoformat() if moment else None for moment in (self.start, self.end)]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Row places of train and test, what was purged between them, and a digest that tells two splits apart."""
+
+    train: Places
+    test: Places
+    purged: int
+    digest: str
+    train_window: Window
+    test_window: Window
+
+
+def split(frame: pd.DataFrame, rule: Split, problem: Problem, *, codes: "np.ndarray[Any, Any] | None" = None) -> Parts:
+    """Divide labelled rows; `codes` are class places for stratifying.
+
+    Raises BadInput when a side is empty, when an entity stands on both sides, or when there is one month only.
+    """
+    if len(frame) < 2:
+        raise BadInput(f"{len(frame)} labelled rows cannot be split", next_step="trainmaster data ingest")
+    times = event_times(frame, problem)
+    if rule.kind == "time":
+        assert times is not None
+        train, test = _by_time(frame, times, rule, problem)
+    else:
+        train, test = _at_random(len(frame), rule, codes if problem.task is not Task.REGRESSION else None)
+    purged = len(frame) - len(train) - len(test)
+    if len(train) == 0 or len(test) == 0:
+        side = "training" if len(train) == 0 else "test"
+        raise BadInput(f"the split leaves no {side} rows", where="split", next_step="change [split] in project.toml")
+    refuse_overlap(frame, train, test, problem.entity)
+    sides = np.zeros(len(frame), dtype=np.int8)
+    sides[train], sides[test] = 1, 2
+    digest = hashlib.sha256(rule.model_dump_json().encode() + sides.tobytes()).hexdigest()
+    return Parts(train, test, purged, digest, _window(times, train), _window(times, test))
+
+
+def refuse_overlap(frame: pd.DataFrame, train: Places, test: Places, entity: Sequence[str]) -> None:
+    """Raise BadInput when the same entity stands in train and in test; without entity columns nothing can be said."""
+    if not entity:
+        return
+    absent = [name for name in entity if name not in frame.columns]
+    if absent:
+        raise BadInput(
+            f"the entity column {absent[0]} is not in the training frame",
+            where="problem.entity",
+            next_step="return it from the spine function in features.py",
+        )
+    if len(entity) == 1:
+        column = frame[entity[0]]
+        both = column.iloc[train].isin(column.iloc[test]) & column.iloc[train].notna()
+        example = column.iloc[train][both].head(1).tolist()
+    else:
+        keys = pd.MultiIndex.from_frame(frame[list(entity)])
+        shared = keys[train].isin(keys[test])
+        example = keys[train][shared][:1].tolist()
+    if example:
+        raise BadInput(
+            f"{', '.join(entity)} {str(example[0])[:80]!r} stands in the training and in the test rows",
+            where="problem.entity",
+            next_step="name the columns that make a row unique in problem.entity, or remove duplicates in features.py",
+        )
+
+
+def event_times(frame: pd.DataFrame, problem: Problem) -> "pd.Series[Any] | None":
+    """The event times in UTC, or None when the problem has none; raises BadInput when one is missing."""
+    if problem.event_time is None:
+        return None
+    if problem.event_time not in frame.columns:
+        raise BadInput(
+            f"the event time {problem.event_time} is not in the training frame",
+            where="problem.event_time",
+            next_step="return it from the spine function in features.py",
+        )
+    times = pd.to_datetime(frame[problem.event_time], utc=True)
+    if times.isna().any():
+        raise BadInput(
+            f"{int(times.isna().sum())} rows have no event time",
+            where=problem.event_time,
+            next_step="clean them in features.py",
+        )
+    return times
+
+
+def _by_time(frame: pd.DataFrame, times: "pd.Series[Any]", rule: Split, problem: Problem) -> tuple[Places, Places]:
+    newest = times.max()
+    first_of_newest = pd.Timestamp(newest.year, newest.month, 1, tz="UTC")
+    cutoff = first_of_newest - pd.DateOffset(months=rule.test_months - 1)
+    if times.min() >= cutoff:
+        raise BadInput(
+            f"all rows lie in the {rule.test_months} newest month(s): none is left before {cutoff:%Y-%m-%d}",
+            where="split.test_months",
+            next_step='bring more months (trainmaster data ingest), or set split.kind = "random"',
+        )
+    train = (times < cutoff - pd.Timedelta(hours=rule.gap_hours)).to_numpy()
+    if rule.train_months is not None:
+        train &= (times >= cutoff - pd.DateOffset(months=rule.train_months)).to_numpy()
+    if problem.label_time is not None and problem.label_time in frame.columns:
+        known = pd.to_datetime(frame[problem.label_time], utc=True)
+        train &= (known < cutoff).to_numpy() | known.isna().to_numpy()
+    return np.flatnonzero(train), np.flatnonzero((times >= cutoff).to_numpy())
+
+
+def _at_random(rows: int, rule: Split, codes: "np.ndarray[Any, Any] | None") -> tuple[Places, Places]:
+    generator = np.random.default_rng(rule.seed)
+    chosen = np.zeros(rows, dtype=bool)
+    groups = [np.arange(rows)] if codes is None else [np.flatnonzero(codes == code) for code in np.unique(codes)]
+    for group in groups:
+        count = round(len(group) * rule.test_share)
+        count = min(max(count, 1), len(group) - 1) if len(group) > 1 else 0
+        chosen[generator.permutation(group)[:count]] = True
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def _window(times: "pd.Series[Any] | None", places: Places) -> Window:
+    if times is None:
+        return Window(None, None)
+    part = times.iloc[places]
+    first, last = part.min().floor("us"), part.max().floor("us")
+    return Window(first.to_pydatetime().astimezone(UTC), last.to_pydatetime().astimezone(UTC))

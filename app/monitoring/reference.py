@@ -1,0 +1,117 @@
+"""The training profile that is kept with a model: what its features and its score looked like."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from app.domain.errors import Damaged
+
+
+@dataclass(frozen=True)
+class NumberBins:
+    """A number's inner edges (ascending), the share of each of the len(edges) + 1 bins, and the share missing.
+
+    `side` says which bin a value on an edge belongs to, in the words of `numpy.searchsorted`.
+    """
+
+    edges: tuple[float, ...]
+    shares: tuple[float, ...]
+    missing: float = 0.0
+    side: Literal["left", "right"] = "right"
+
+    @property
+    def all_shares(self) -> tuple[float, ...]:
+        """The shares with the missing last."""
+        return (*self.shares, self.missing)
+
+
+@dataclass(frozen=True)
+class CategoryBins:
+    """A category's named values, their shares, the share of all other values, and the share missing."""
+
+    values: tuple[str, ...]
+    shares: tuple[float, ...]
+    other: float = 0.0
+    missing: float = 0.0
+
+    @property
+    def all_shares(self) -> tuple[float, ...]:
+        """The shares with other and the missing last."""
+        return (*self.shares, self.other, self.missing)
+
+
+Bins = NumberBins | CategoryBins
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What the training rows looked like."""
+
+    features: Mapping[str, Bins]
+    score: NumberBins | None
+    rows: int
+    score_rows: int
+    window: tuple[datetime | None, datetime | None]
+    metrics: Mapping[str, float]
+
+
+def parse_profile(content: bytes) -> Profile:
+    """Read a profile's JSON; raises Damaged when it is not one.
+
+    >>> hour = b'{"kind": "number", "edges": [9, 17], "shares": [0.3, 0.4, 0.3], "missing": 0.0}'
+    >>> profile = parse_profile(b'{"features": {"hour": %s}, "score": null, "rows": 100}' % hour)
+    >>> profile.features["hour"].all_shares
+    (0.3, 0.4, 0.3, 0.0)
+    """
+    try:
+        document = json.loads(content)
+        return Profile(
+            features={str(name): _bins(entry) for name, entry in document["features"].items()},
+            score=_numbers(document["score"]) if document.get("score") else None,
+            rows=int(document["rows"]),
+            score_rows=int(document.get("test_rows") or document["rows"]),
+            window=_window(document.get("window")),
+            metrics={
+                str(name): float(value)
+                for name, value in (document.get("metrics") or {}).items()
+                if isinstance(value, int | float)
+            },
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Damaged(f"the training profile cannot be read ({error})", next_step="trainmaster store fsck") from error
+
+
+def _bins(entry: Mapping[str, Any]) -> Bins:
+    if entry["kind"] == "number":
+        return _numbers(entry)
+    if entry["kind"] != "category":
+        raise ValueError(f"{entry['kind']!r} is neither number nor category")
+    shares = entry["shares"]
+    return CategoryBins(
+        tuple(str(value) for value in shares),
+        tuple(float(share) for share in shares.values()),
+        float(entry.get("other") or 0.0),
+        float(entry.get("missing") or 0.0),
+    )
+
+
+def _numbers(entry: Mapping[str, Any]) -> NumberBins:
+    edges, shares = list(entry["edges"]), tuple(float(share) for share in entry["shares"])
+    if len(edges) == len(shares) + 1:  # the outer edges are written too, but they are open
+        edges = edges[1:-1]
+    if len(edges) != len(shares) - 1 and not (not edges and not shares):
+        raise ValueError(f"{len(edges)} edges for {len(shares)} bins")
+    side: Literal["left", "right"] = "left" if entry.get("side") == "left" else "right"
+    return NumberBins(tuple(float(edge) for edge in edges), shares or (0.0,), float(entry.get("missing") or 0.0), side)
+
+
+def _window(value: Any) -> tuple[datetime | None, datetime | None]:
+    if not value:
+        return (None, None)
+    begin, end = (datetime.fromisoformat(str(moment).replace("Z", "+00:00")) if moment else None for moment in value)
+    return (begin, end)
+
+
+__all__ = ["Bins", "CategoryBins", "NumberBins", "Profile", "parse_profile"]

@@ -1,0 +1,70 @@
+"""Which window of the data a report speaks of."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from app.domain.errors import Usage
+
+SLACK = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Event times from `begin` (included) to `end` (excluded), both UTC; None is open."""
+
+    begin: datetime | None
+    end: datetime | None
+
+    def __str__(self) -> str:
+        if self.begin is None and self.end is None:
+            return "all rows"
+        if self.begin is not None and month_of(self.begin) == self:
+            return f"{self.begin:%Y-%m}"
+        return f"{_day(self.begin, 'the beginning')} to {_day(self.end, 'now')}"
+
+
+def month_of(moment: datetime) -> Window:
+    """The UTC month that a moment lies in.
+
+    >>> str(month_of(datetime(2013, 12, 31, 23, tzinfo=UTC)))
+    '2013-12'
+    """
+    begin = moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return Window(begin, (begin + timedelta(days=32)).replace(day=1))
+
+
+def newest_complete_month(newest_event: datetime) -> Window:
+    """The last month that the data reach the end of, by the clock of the data; a month may lack its last 24 hours.
+
+    >>> str(newest_complete_month(datetime(2013, 4, 30, 22, tzinfo=UTC)))
+    '2013-04'
+    >>> str(newest_complete_month(datetime(2013, 5, 1, 3, tzinfo=UTC)))
+    '2013-04'
+    >>> str(newest_complete_month(datetime(2013, 5, 20, tzinfo=UTC)))
+    '2013-04'
+    """
+    current = month_of(newest_event)
+    assert current.begin is not None
+    assert current.end is not None
+    if newest_event >= current.end - SLACK:
+        return current
+    return month_of(current.begin - timedelta(days=1))
+
+
+def parse_month(text: str) -> Window:
+    """The window of a month such as 2013-04; raises Usage.
+
+    >>> parse_month("2013-04").end
+    datetime.datetime(2013, 5, 1, 0, 0, tzinfo=datetime.timezone.utc)
+    """
+    try:
+        return month_of(datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC))
+    except ValueError:
+        raise Usage(f"{text!r} is not a month", next_step="write it as 2013-04") from None
+
+
+def _day(moment: datetime | None, otherwise: str) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment is not None else otherwise
+
+
+__all__ = ["Window", "month_of", "newest_complete_month", "parse_month"]

@@ -1,0 +1,123 @@
+"""Stages 1 and 2 of training: the labelled rows of a pinned feature set, divided, checked and encoded."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from app.domain.errors import BadInput, NotFound
+from app.domain.ids import Ref
+from app.domain.problem import Task
+from app.services.experiments.results import Divided, Pulled
+from app.services.running import TaskContext
+from app.store.tables import FeatureSet
+
+
+def pull(task: TaskContext) -> Pulled:
+    """Stage 1: the labelled rows of the pinned feature set (parameter `feature_set`, else the newest)."""
+    from app.learning.openmp import wait_passively
+    from app.services.features import training_frame
+
+    if not wait_passively():
+        task.run.log(
+            "OMP_WAIT_POLICY is set too late: lightgbm was loaded before; training may be slow", level="warning"
+        )
+    run = task.run
+    wanted = whole_parameter(run.parameters, "feature_set")
+    with run.store.read() as session:
+        feature_set = find_feature_set(session, run.project_id, run.project.name, wanted)
+    assert feature_set.id is not None
+    rows = training_frame(run.store, run.project, feature_set.id)
+    ref = Ref("features", f"{run.project.name}/v{feature_set.version}")
+    pulled = Pulled(rows.frame, tuple(rows.features), feature_set.id, feature_set.version, feature_set.digest, ref)
+    with run.store.write() as session:
+        task.complete(
+            session,
+            says=f"{len(rows.frame):,} labelled rows x {len(rows.features)} features of v{feature_set.version}",
+            inputs=[ref],
+        )
+    return pulled
+
+
+def find_feature_set(session: Session, project_id: int, project: str, version: int | None) -> FeatureSet:
+    """The version of a project's features that was asked for, or the newest; raises NotFound."""
+    statement = select(FeatureSet).where(col(FeatureSet.project_id) == project_id)
+    if version is not None:
+        statement = statement.where(col(FeatureSet.version) == version)
+    found: FeatureSet | None = (
+        session.execute(statement.order_by(col(FeatureSet.version).desc()).limit(1)).scalars().first()
+    )
+    if found is None:
+        which = "no version of the features" if version is None else f"no version {version} of the features"
+        raise NotFound(f"there is {which} of {project}", next_step=f"trainmaster features build {project}")
+    return found
+
+
+def split(task: TaskContext, pulled: Pulled) -> Divided:
+    """Stage 2: train and test rows, checked for overlap and for classes, and encoded."""
+    from app.learning import encode, evaluate
+    from app.learning import split as splitting
+
+    problem, rule = task.run.project.file.problem, task.run.project.file.split
+    frame = pulled.frame
+    if problem.target not in frame.columns:
+        raise BadInput(
+            f"the target {problem.target} is not in the training frame",
+            where="problem.target",
+            next_step="return it from the spine function in features.py",
+        )
+    names = [feature.name for feature in pulled.features]
+    if problem.target in names:
+        raise BadInput(
+            f"the target {problem.target} is also a feature", where=problem.target, next_step="remove it from the views"
+        )
+    target = frame[problem.target]
+    classes = encode.learn_classes(target, problem.task)
+    numbers = encode.encode_target(target, problem.task, classes)
+    if problem.task is Task.REGRESSION and len(frame) and numbers.min() == numbers.max():
+        raise BadInput(
+            f"the target {problem.target} is always {numbers[0]:g}: there is nothing to learn",
+            where=problem.target,
+            next_step="trainmaster data ls, then correct the target in project.toml or features.py",
+        )
+    parts = splitting.split(frame, rule, problem, codes=numbers)
+    train_target, test_target = numbers[parts.train], numbers[parts.test]
+    if problem.task is not Task.REGRESSION:
+        evaluate.refuse_one_class(train_target, "training")
+        evaluate.refuse_one_class(test_target, "test")
+    train_frame, test_frame = frame.iloc[parts.train], frame.iloc[parts.test]
+    learned = encode.learn_signature(
+        train_frame, pulled.features, task=problem.task, target=problem.target, classes=classes
+    )
+    train, test = encode.encode(train_frame, learned), encode.encode(test_frame, learned)
+    for name, count in (*train.infinities.items(), *test.infinities.items()):
+        task.run.log(f"{name}: {count} infinities count as missing", level="warning")
+    with task.run.store.write() as session:
+        task.complete(
+            session,
+            says=f"{len(parts.train):,} rows to train, {len(parts.test):,} to test, {parts.purged:,} left out",
+            inputs=[pulled.ref],
+        )
+    return Divided(
+        parts,
+        learned,
+        train.matrix,
+        train_target,
+        test.matrix,
+        test_target,
+        test_frame,
+    )
+
+
+def whole_parameter(parameters: Mapping[str, object], name: str) -> int | None:
+    """A whole number from 1 among the run's parameters, or None when it is absent; raises BadInput otherwise."""
+    value = parameters.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 100_000:
+        raise BadInput(
+            f"{name} is {str(value)[:60]!r}, not a whole number from 1 to 100,000",
+            where=f"parameters.{name}",
+            next_step=f"trainmaster train run PROJECT --set {name}=100",
+        )
+    return value

@@ -1,0 +1,148 @@
+"""Stage 5 of training: one transaction that makes a version, or leaves nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+from sqlmodel import Session, col
+
+from app.domain.gates import failing
+from app.domain.ids import Ref
+from app.domain.project import canonical_json
+from app.domain.states import Stage
+from app.services.experiments.results import Divided, Evaluated, Pulled, Registered
+from app.services.running import RunContext, TaskContext
+from app.services.workspaces import now
+from app.store import artifacts, audit, ledger, lineage
+from app.store.tables import GateResult, Model, ModelVersion, StageTransition
+
+if TYPE_CHECKING:
+    from app.learning.learners import Fitted
+
+
+def register(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted, evaluated: Evaluated) -> Registered:
+    """One transaction with artifacts, version, parameters, metrics, gates, lineage and audit event."""
+    run, moment = task.run, now()
+    name, digest = run.project.name, str(evaluated.package.manifest["digest"])
+    failed = failing(evaluated.gates)
+    with run.store.write(durable=True) as session:
+        stored = _keep(session, evaluated, moment)
+        version = _add_version(session, run, pulled, stored, digest, moment)
+        _add_history(session, run, version, evaluated, moment)
+        ledger.log_parameters(session, run.run_id, _parameters(pulled, divided, fitted))
+        ledger.log_metrics(session, run.run_id, all_metrics(evaluated))
+        for key, points in fitted.points.items():
+            ledger.log_points(session, run.run_id, key, points)
+        ref = Ref("model", f"{name}/{version.version}")
+        edges = [(pulled.ref, run.ref, "trained_on"), (run.ref, ref, "produced")]
+        if run.commit:
+            edges.append((Ref("commit", run.commit), run.ref, "code"))
+        lineage.link(session, edges, now=moment)
+        audit.record(
+            session,
+            actor=run.actor,
+            action="model.registered",
+            subject=str(ref),
+            now=moment,
+            details={"run": run.key, "digest": digest, "features": str(pulled.ref), "failing": list(failed)},
+        )
+        verdict = f"{len(evaluated.gates) - len(failed)} of {len(evaluated.gates)} gates pass"
+        task.complete(session, says=f"{name} v{version.version}: {verdict}", inputs=[pulled.ref], outputs=[ref])
+        number = version.version
+    return Registered(name, number, digest, evaluated.metrics, evaluated.baseline, failed)
+
+
+def _keep(session: Session, evaluated: Evaluated, moment: datetime) -> dict[str, str]:
+    package = evaluated.package
+    parts = (
+        ("model", package.model, "text/plain"),
+        ("manifest", package.manifest_bytes, "application/json"),
+        ("canary", package.canary_bytes, "application/json"),
+        ("profile", canonical_json(evaluated.profile).encode(), "application/json"),
+    )
+    return {
+        kind: artifacts.put(session, content, kind=kind, media_type=media, now=moment) for kind, content, media in parts
+    }
+
+
+def _add_version(
+    session: Session, run: RunContext, pulled: Pulled, stored: dict[str, str], digest: str, moment: datetime
+) -> ModelVersion:
+    name = run.project.name
+    model = session.execute(select(Model).where(col(Model.name) == name)).scalars().first()
+    if model is None:
+        model = Model(name=name, project_id=run.project_id, created_at=moment)
+        session.add(model)
+        session.flush()
+    assert model.id is not None
+    newest = select(func.max(col(ModelVersion.version))).where(col(ModelVersion.model_id) == model.id)
+    version = ModelVersion(
+        model_id=model.id,
+        version=int(session.execute(newest).scalar() or 0) + 1,
+        stage=Stage.STAGING,
+        run_id=run.run_id,
+        feature_set_id=pulled.feature_set_id,
+        digest=digest,
+        model_bytes=stored["model"],
+        manifest=stored["manifest"],
+        canary=stored["canary"],
+        profile=stored["profile"],
+        commit=run.commit,
+        dirty=run.dirty,
+        created_at=moment,
+    )
+    session.add(version)
+    session.flush()
+    return version
+
+
+def _add_history(
+    session: Session, run: RunContext, version: ModelVersion, evaluated: Evaluated, moment: datetime
+) -> None:
+    assert version.id is not None
+    session.add(
+        StageTransition(
+            version_id=version.id,
+            from_stage=Stage.NONE,
+            to_stage=Stage.STAGING,
+            actor=run.actor,
+            reason=f"registered by run {run.key}",
+            created_at=moment,
+        )
+    )
+    for gate in evaluated.gates:
+        session.add(
+            GateResult(
+                version_id=version.id,
+                gate=gate.gate,
+                passed=gate.passed,
+                value=gate.value,
+                limit_value=gate.limit,
+                says=gate.says,
+                evaluated_at=moment,
+            )
+        )
+
+
+def all_metrics(evaluated: Evaluated) -> dict[str, float]:
+    """Every metric of a training run under its key: plain, `baseline.`, `production.` and `slice.COLUMN=VALUE.`."""
+    keyed = dict(evaluated.metrics)
+    keyed.update({f"baseline.{name}": value for name, value in evaluated.baseline.items()})
+    keyed.update({f"production.{name}": value for name, value in (evaluated.production or {}).items()})
+    for part in evaluated.slices:
+        keyed.update({f"slice.{part.column[:100]}={part.value}.{name}": value for name, value in part.metrics.items()})
+    return keyed
+
+
+def _parameters(pulled: Pulled, divided: Divided, fitted: Fitted) -> dict[str, object]:
+    return {
+        **fitted.parameters,
+        "rounds": fitted.rounds,
+        "learner": "lightgbm",
+        "features": f"v{pulled.version}",
+        "split.digest": divided.parts.digest,
+        "rows.train": len(divided.parts.train),
+        "rows.test": len(divided.parts.test),
+    }

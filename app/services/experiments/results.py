@@ -1,0 +1,72 @@
+"""What each stage of a training run hands to the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from app.domain.gates import GateVerdict
+from app.domain.ids import Ref
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from app.learning.encode import FeatureLike
+    from app.learning.evaluate import Slice
+    from app.learning.package import Package
+    from app.learning.signature import Signature
+    from app.learning.split import Parts
+
+    Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """Labelled rows of one pinned version of the features."""
+
+    frame: pd.DataFrame = field(repr=False)
+    features: tuple[FeatureLike, ...]
+    feature_set_id: int
+    version: int
+    digest: str
+    ref: Ref
+
+
+@dataclass(frozen=True)
+class Divided:
+    """Encoded train and test rows; `signature` and categories were learned from the training rows alone."""
+
+    parts: Parts
+    signature: Signature
+    train: Floats = field(repr=False)
+    train_target: Floats = field(repr=False)
+    test: Floats = field(repr=False)
+    test_target: Floats = field(repr=False)
+    test_frame: pd.DataFrame = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What the test rows say about the model, the baseline and production, and the verdict of each gate."""
+
+    metrics: dict[str, float]
+    baseline: dict[str, float]
+    production: dict[str, float] | None
+    production_version: int | None
+    slices: tuple[Slice, ...]
+    gates: tuple[GateVerdict, ...]
+    package: Package = field(repr=False)
+    profile: dict[str, object] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A new version in staging; `failing` names the gates that it did not pass."""
+
+    model: str
+    version: int
+    digest: str
+    metrics: dict[str, float]
+    baseline: dict[str, float]
+    failing: tuple[str, ...]

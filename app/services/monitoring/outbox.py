@@ -1,0 +1,147 @@
+"""The outbox: decisions are rows first, then events; a decision is carried out by one run at most."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from sqlalchemy import select, update
+from sqlmodel import Session, col
+
+from app.domain.errors import NotFound, Refused, TrainmasterError
+from app.domain.ids import Ref
+from app.domain.states import RunState
+from app.domain.workspace import Workspace
+from app.services.running import Cancelled
+from app.services.workspaces import now
+from app.store.engine import Store
+from app.store.lineage import link
+from app.store.tables import Alert, Decision, Project, Run
+
+RESEND_AFTER = timedelta(minutes=5)
+RESEND_UNTIL = timedelta(hours=24)
+log = logging.getLogger(__name__)
+
+
+class Emit(Protocol):
+    """Sends one event to the orchestrator; raises Unavailable when it does not accept it."""
+
+    def __call__(
+        self, workspace: Workspace, event: str, resource: str, payload: Mapping[str, object], *, key: str = ""
+    ) -> None: ...
+
+
+def claim_decision(session: Session, decision: str, run_id: int) -> None:
+    """Bind a decision to the run that carries it out, in the transaction of `session`.
+
+    Errors: NotFound for an unknown decision, Refused for one that said no, Cancelled when another run has it already.
+    """
+    row = session.execute(select(Decision).where(col(Decision.key) == decision)).scalars().first()
+    if row is None:
+        raise NotFound(f"there is no decision {decision}", next_step="trainmaster alerts ls")
+    if not row.retrain:
+        raise Refused(f"decision {decision} says no: {row.reason}", next_step="trainmaster alerts ls")
+    if row.run_id == run_id:
+        return
+    taken = session.connection().execute(
+        update(Decision).where(col(Decision.id) == row.id, col(Decision.run_id).is_(None)).values(run_id=run_id)
+    )
+    if taken.rowcount != 1:
+        other = session.get(Run, row.run_id)
+        raise Cancelled(
+            f"decision {decision} has run {other.key if other else '?'} already",
+            next_step=f"trainmaster runs show {other.key}" if other else None,
+        )
+    run = session.get(Run, run_id)
+    if run is not None:
+        link(session, [(Ref("decision", decision), Ref("run", run.key), "caused")], now=now())
+
+
+def emit_waiting(store: Store, workspace: Workspace, *, emit: Emit | None = None) -> int:
+    """Send every decision to retrain that was not sent yet; gives how many were. What fails waits for the next call.
+
+    A decision that was sent and that no run has taken within five minutes is sent once more: it may have been lost in
+    the orchestrator. That is harmless, for only one run can claim it.
+    """
+    waiting = _waiting(store)
+    if not waiting:
+        return 0
+    if emit is None:
+        from app.orchestration.events import emit as send
+
+        emit = send
+    sent = 0
+    for decision in waiting:
+        payload = {"project": decision.project, "decision": decision.key, "alert": decision.alert}
+        try:
+            emit(
+                workspace,
+                "trainmaster.retrain.wanted",
+                f"trainmaster.project.{decision.project}",
+                payload,
+                key=decision.event_key,
+            )
+        except TrainmasterError as error:
+            log.warning("decision %s waits for the orchestrator: %s", decision.key, error.message)
+            break
+        with store.write() as session:
+            session.connection().execute(
+                update(Decision).where(col(Decision.key) == decision.key).values(emitted_at=now())
+            )
+        sent += 1
+    return sent
+
+
+def announce(
+    workspace: Workspace, project: str, opened: Iterable[tuple[str, str, str, str]], *, emit: Emit | None = None
+) -> None:
+    """Tell the orchestrator of alerts (key, signal, severity, words) that were opened; a failure is only logged."""
+    lines = list(opened)
+    if lines and emit is None:
+        from app.orchestration.events import emit as send
+
+        emit = send
+    for key, signal, severity, says in lines:
+        payload = {"project": project, "alert": key, "signal": signal, "severity": severity, "says": says}
+        try:
+            assert emit is not None
+            emit(workspace, "trainmaster.alert.opened", f"trainmaster.project.{project}", payload, key=key)
+        except TrainmasterError as error:
+            log.warning("alert %s was not announced: %s", key, error.message)
+            return
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    key: str
+    project: str
+    alert: str
+    event_key: str
+
+
+def _waiting(store: Store) -> list[_Waiting]:
+    moment = now()
+    with store.read() as session:
+        rows = session.execute(
+            select(Decision, col(Alert.key), col(Project.name))
+            .join(Alert, col(Alert.id) == col(Decision.alert_id))
+            .join(Project, col(Project.id) == col(Decision.project_id))
+            .where(col(Decision.retrain), col(Decision.run_id).is_(None))
+            .order_by(col(Decision.id))
+        ).all()
+        underway = set(
+            session.execute(
+                select(col(Run.cause_key)).where(col(Run.state).in_((RunState.REQUESTED, RunState.RUNNING)))
+            ).scalars()
+        )
+    found = []
+    for row, alert, project in rows:
+        if row.emitted_at is None:
+            found.append(_Waiting(row.key, project, alert, row.key))
+        elif row.emitted_at + RESEND_AFTER < moment < row.decided_at + RESEND_UNTIL and alert not in underway:
+            found.append(_Waiting(row.key, project, alert, f"{row.key}/{moment:%Y%m%d%H%M}"))
+    return found
+
+
+__all__ = ["Emit", "announce", "claim_decision", "emit_waiting"]

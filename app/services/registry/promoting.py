@@ -1,0 +1,235 @@
+"""Promotion: what would change, and the request for it when the rules allow."""
+
+import shlex
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from app.domain.errors import Refused
+from app.domain.gates import GateVerdict
+from app.domain.states import AlertState, CauseKind, Stage
+from app.services.registry.packages import find_project, find_version, production_version
+from app.services.registry.switching import require_expected
+from app.services.workspaces import now
+from app.store import audit, ledger
+from app.store.columns import join_number
+from app.store.engine import Store
+from app.store.tables import Alert, GateResult, Metric, ModelVersion, Run, StageTransition
+
+
+@dataclass(frozen=True)
+class OpenAlert:
+    """An alert that is not resolved; it does not block a promotion."""
+
+    key: str
+    signal: str
+    severity: str
+    says: str
+
+
+@dataclass(frozen=True)
+class PromotionPlan:
+    """All that a person sees before saying yes; `refusals` says why it cannot be, empty when it can."""
+
+    project: str
+    model: str
+    version: int
+    stage: str
+    replaces: int | None
+    changes: tuple[str, ...]
+    gates: tuple[GateVerdict, ...]
+    metrics: dict[str, float]
+    production_metrics: dict[str, float]
+    open_alerts: tuple[OpenAlert, ...]
+    notes: tuple[str, ...]
+    refusals: tuple[str, ...]
+    undo: str
+    command: str
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the rules let it happen."""
+        return not self.refusals
+
+    def require(self) -> None:
+        """Raise Refused with the first reason against it."""
+        if self.refusals:
+            raise Refused(self.refusals[0], next_step=f"trainmaster models show {self.model} {self.version}")
+
+
+@dataclass(frozen=True)
+class PromotionRequested:
+    """The `deploy` run that was asked for; `run` is its key."""
+
+    run: str
+    model: str
+    version: int
+    replaces: int | None
+    by: str
+    reason: str
+
+
+def plan_promotion(store: Store, project: str, model: str, version: int) -> PromotionPlan:
+    """What a promotion would change, its gates, open alerts, undo and command; raises NotFound."""
+    with store.read() as session:
+        return plan_in(session, project, model, version)
+
+
+def plan_in(session: Session, project: str, model: str, version: int) -> PromotionPlan:
+    """`plan_promotion` within a session."""
+    row = find_project(session, project)
+    wanted = find_version(session, model, version)
+    current = production_version(session, model)
+    replaces = current.version if current else None
+    gates = _gates(session, wanted)
+    undo = (
+        f"trainmaster models rollback {model} (puts v{replaces} back)"
+        if current
+        else "nothing was in production before: there is no version to go back to"
+    )
+    return PromotionPlan(
+        project=project,
+        model=model,
+        version=version,
+        stage=str(wanted.stage),
+        replaces=replaces,
+        changes=_changes(model, version, replaces),
+        gates=gates,
+        metrics=_metrics(session, wanted.run_id),
+        production_metrics=_metrics(session, current.run_id) if current else {},
+        open_alerts=_alerts(session, row.id or 0),
+        notes=_notes(session, wanted, current),
+        refusals=_refusals(model, wanted, gates),
+        undo=undo,
+        command=shlex.join(
+            ["trainmaster", "models", "promote", model, str(version), "--reason", "REASON", "--confirm", model]
+        ),
+    )
+
+
+def promote(
+    store: Store, project: str, model: str, version: int, *, by: str, reason: str, typed_name: str
+) -> PromotionRequested:
+    """Ask for the `deploy` run of a version, when every rule allows it.
+
+    Raises Refused for a typed name that is not the model's, an empty reason, or gates that did not pass (named);
+    nothing is written then. The run checks the same rules again before it switches.
+    """
+    require_words(model, by=by, reason=reason, typed_name=typed_name)
+    with store.write(durable=True) as session:
+        plan = plan_in(session, project, model, version)
+        plan.require()
+        _refuse_pending(session, project, model)
+        moment = now()
+        run = ledger.request_run(
+            session,
+            flow="deploy",
+            project_id=find_project(session, project).id or 0,
+            requested_by=by,
+            now=moment,
+            cause=CauseKind.PERSON,
+            parameters={"model": model, "version": version, "reason": reason, "by": by, "expected": plan.replaces},
+        )
+        audit.record(
+            session,
+            actor=by,
+            action="promotion.requested",
+            subject=f"model:{model}/{version}",
+            now=moment,
+            reason=reason,
+            details={"run": run.key, "from": plan.replaces, "to": version},
+        )
+        key = run.key
+    return PromotionRequested(key, model, version, plan.replaces, by, reason)
+
+
+def require_words(model: str, *, by: str, reason: str, typed_name: str) -> None:
+    """Raise Refused when the name was not typed, or when nobody or no reason stands for the act."""
+    next_step = f"trainmaster models promote {model} VERSION --reason REASON --confirm {model}"
+    if typed_name != model:
+        raise Refused(f"the typed name is not {model}", next_step=next_step)
+    if not reason.strip():
+        raise Refused("a promotion needs a reason", next_step=next_step)
+    if not by.strip():
+        raise Refused("a promotion needs somebody who acts", next_step=next_step)
+
+
+def require_plan(session: Session, project: str, model: str, version: int, expected: int | None) -> PromotionPlan:
+    """The plan, when the rules allow it and production is still what was expected; raises Refused."""
+    plan = plan_in(session, project, model, version)
+    require_expected(production_version(session, model), expected, model)
+    plan.require()
+    return plan
+
+
+def _refuse_pending(session: Session, project: str, model: str) -> None:
+    statement = (
+        select(Run)
+        .where(col(Run.flow) == "deploy", col(Run.project_id) == find_project(session, project).id)
+        .where(col(Run.state).in_(["requested", "running"]))
+        .limit(1)
+    )
+    pending: Run | None = session.execute(statement).scalars().first()
+    if pending is not None:
+        raise Refused(
+            f"run {pending.key} is about to change production of {model} already (asked for by {pending.requested_by})",
+            next_step=f"trainmaster runs show {pending.key}",
+        )
+
+
+def _changes(model: str, version: int, replaces: int | None) -> tuple[str, ...]:
+    before = f"v{replaces}" if replaces is not None else "nothing"
+    lines = [f"production of {model}: {before} → v{version}", "requests are answered by it within a second or two"]
+    if replaces is not None:
+        lines.append(f"v{replaces} is archived and kept")
+    return tuple(lines)
+
+
+def _gates(session: Session, version: ModelVersion) -> tuple[GateVerdict, ...]:
+    rows = session.execute(select(GateResult).where(col(GateResult.version_id) == version.id)).scalars().all()
+    order = {name: at for at, name in enumerate(("finite", "baseline", "production", "minimum", "maximum", "commit"))}
+    rows = sorted(rows, key=lambda row: (order.get(row.gate, 99), row.gate))
+    return tuple(GateVerdict(row.gate, row.passed, row.value, row.limit_value, row.says) for row in rows)
+
+
+def _refusals(model: str, version: ModelVersion, gates: tuple[GateVerdict, ...]) -> tuple[str, ...]:
+    reasons = []
+    if version.stage is Stage.PRODUCTION:
+        reasons.append(f"{model} v{version.version} is in production already")
+    if not gates:
+        reasons.append(f"{model} v{version.version} has no gate report")
+    failed = [f"{gate.gate} ({gate.says})" for gate in gates if not gate.passed]
+    if failed:
+        reasons.append(f"{model} v{version.version} did not pass: {'; '.join(failed)}")
+    return tuple(reasons)
+
+
+def _notes(session: Session, version: ModelVersion, current: ModelVersion | None) -> tuple[str, ...]:
+    if current is None:
+        return ()
+    notes = []
+    if current.version > version.version:
+        notes.append(f"v{version.version} is older than v{current.version} in production")
+    entered = session.execute(
+        select(col(StageTransition.created_at))
+        .where(col(StageTransition.version_id) == current.id, col(StageTransition.to_stage) == Stage.PRODUCTION)
+        .order_by(col(StageTransition.id).desc())
+    ).scalar()
+    if entered is not None and entered > version.created_at:
+        notes.append(f"its gates were judged before v{current.version} was promoted")
+    return tuple(notes)
+
+
+def _metrics(session: Session, run_id: int) -> dict[str, float]:
+    rows = session.execute(select(Metric).where(col(Metric.run_id) == run_id)).scalars()
+    return {row.key: join_number(row.value, row.special) for row in rows if "." not in row.key}
+
+
+def _alerts(session: Session, project_id: int) -> tuple[OpenAlert, ...]:
+    rows = session.execute(
+        select(Alert)
+        .where(col(Alert.project_id) == project_id, col(Alert.state) != AlertState.RESOLVED)
+        .order_by(col(Alert.id))
+    ).scalars()
+    return tuple(OpenAlert(row.key, row.signal, str(row.severity), row.says) for row in rows)

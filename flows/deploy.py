@@ -1,0 +1,42 @@
+"""The deploy flow: package checked, proven in a child process, switched in one transaction."""
+
+from app.learning.canary import ChildVerdict
+from app.services import registry
+from app.services.registry import Candidate, Switched
+from app.services.running import RunContext, TaskContext
+from flows.harness import flow, main, stage
+
+
+@stage("check")
+def check(task: TaskContext) -> Candidate:
+    """Rules and digests."""
+    return registry.check(task)
+
+
+@stage("canary")
+def canary(task: TaskContext, candidate: Candidate) -> ChildVerdict:
+    """The stored answers, from a child process."""
+    return registry.prove(task, candidate)
+
+
+@stage("switch")
+def switch(task: TaskContext, candidate: Candidate, verdict: ChildVerdict) -> Switched:
+    """Production moves, or stays."""
+    return registry.switch(task, candidate, verdict)
+
+
+@flow("deploy", stages=3)
+def deploy(run: RunContext) -> dict[str, object]:
+    """Put a version into production (parameters: version, reason), or leave everything as it was."""
+    candidate = check(run)
+    done = switch(run, candidate, canary(run, candidate))
+    return {
+        "model": f"{done.model}/{done.version}",
+        "replaced": done.replaced,
+        "deployment": done.deployment,
+        "by": done.by,
+    }
+
+
+if __name__ == "__main__":
+    main(deploy)

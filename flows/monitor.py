@@ -1,0 +1,37 @@
+"""The monitor flow: report on the newest window, then tell the orchestrator what was decided."""
+
+from app.services import monitoring
+from app.services.running import RunContext, TaskContext
+from flows.harness import flow, main, stage
+
+
+@stage("report")
+def report(task: TaskContext, month: str | None) -> dict[str, object]:
+    """Signals, alerts and decisions, in one transaction."""
+    return monitoring.monitor(task, month=month)
+
+
+@stage("tell")
+def tell(task: TaskContext, summary: dict[str, object]) -> int:
+    """Send the events of what was written; what cannot be sent waits for the watcher."""
+    run = task.run
+    opened = summary["opened"]
+    assert isinstance(opened, list)
+    if opened:
+        monitoring.announce(run.project.workspace, run.project.name, [(a, b, c, d) for a, b, c, d in opened])
+    sent = monitoring.emit_waiting(run.store, run.project.workspace)
+    with run.store.write() as session:
+        task.complete(session, says=f"{sent} decisions sent" if sent else "nothing to send")
+    return sent
+
+
+@flow("monitor", stages=2)
+def monitor(run: RunContext) -> dict[str, object]:
+    """Watch the newest complete window, or the one of the parameter `month` (such as 2013-04)."""
+    month = run.parameters.get("month")
+    summary = report(run, str(month) if month is not None else None)
+    return {**summary, "events_sent": tell(run, summary)}
+
+
+if __name__ == "__main__":
+    main(monitor)

@@ -1,0 +1,64 @@
+"""The train flow: pull, split, fit, evaluate, register."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.services import experiments
+from app.services.experiments import Divided, Evaluated, Pulled, Registered
+from app.services.running import RunContext, TaskContext
+from flows.harness import flow, main, stage
+
+if TYPE_CHECKING:
+    from app.learning.learners import Fitted
+
+
+@stage("pull")
+def pull(task: TaskContext) -> Pulled:
+    """The pinned features."""
+    return experiments.pull(task)
+
+
+@stage("split")
+def split(task: TaskContext, pulled: Pulled) -> Divided:
+    """Train and test rows."""
+    return experiments.split(task, pulled)
+
+
+@stage("fit")
+def fit(task: TaskContext, divided: Divided) -> Fitted:
+    """The trees."""
+    return experiments.fit(task, divided)
+
+
+@stage("evaluate")
+def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted) -> Evaluated:
+    """Model, baseline and production on the same rows."""
+    return experiments.evaluate(task, pulled, divided, fitted)
+
+
+@stage("register")
+def register(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted, evaluated: Evaluated) -> Registered:
+    """The version with everything it came from."""
+    return experiments.register(task, pulled, divided, fitted, evaluated)
+
+
+@flow("train", stages=5)
+def train(run: RunContext) -> dict[str, object]:
+    """Train on the pinned features and register a version."""
+    pulled = pull(run)
+    divided = split(run, pulled)
+    fitted = fit(run, divided)
+    evaluated = evaluate(run, pulled, divided, fitted)
+    done = register(run, pulled, divided, fitted, evaluated)
+    return {
+        "model": f"{done.model}/{done.version}",
+        "digest": done.digest,
+        "metrics": done.metrics,
+        "baseline": done.baseline,
+        "failing_gates": list(done.failing),
+    }
+
+
+if __name__ == "__main__":
+    main(train)

@@ -1,0 +1,106 @@
+"""Shares of a window over the training profile's bins, and their population stability index."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.monitoring.drift import category_shares, chance, half_a_row, new_category_share, number_shares, psi
+from app.monitoring.reference import CategoryBins, NumberBins
+
+counts = st.lists(st.integers(0, 1000), min_size=2, max_size=20).filter(lambda values: sum(values) > 0)
+
+
+def shares(values: list[int]) -> list[float]:
+    return [value / sum(values) for value in values]
+
+
+def test_psi_of_hand_figures() -> None:
+    by_hand = (0.3 - 0.2) * math.log(0.3 / 0.2) + (0.3 - 0.5) * math.log(0.3 / 0.5) + (0.4 - 0.3) * math.log(0.4 / 0.3)
+
+    assert psi([0.2, 0.5, 0.3], [0.3, 0.3, 0.4]) == pytest.approx(by_hand, abs=1e-15)
+
+
+def test_an_empty_bin_counts_as_the_floor_on_both_sides() -> None:
+    emptied = psi([0.5, 0.5], [1.0, 0.0], floor=0.01)
+    by_hand = (1.0 - 0.5) * math.log(1.0 / 0.5) + (0.01 - 0.5) * math.log(0.01 / 0.5)
+
+    assert emptied == pytest.approx(by_hand)
+    assert psi([1.0, 0.0], [1.0, 0.0]) == 0.0
+
+
+@given(counts)
+def test_psi_of_the_same_shares_is_zero(values: list[int]) -> None:
+    assert psi(shares(values), shares(values)) == 0.0
+
+
+@given(st.data())
+def test_psi_is_never_negative_and_symmetric(data: st.DataObject) -> None:
+    one = data.draw(counts)
+    other = data.draw(
+        st.lists(st.integers(0, 1000), min_size=len(one), max_size=len(one)).filter(lambda values: sum(values) > 0)
+    )
+
+    there, back = psi(shares(one), shares(other)), psi(shares(other), shares(one))
+
+    assert there >= 0
+    assert there == pytest.approx(back, rel=1e-12)
+    assert math.isfinite(there)
+
+
+@pytest.mark.parametrize(("one", "other"), [([0.5, 0.5], [1.0]), ([0.0, 0.0], [0.5, 0.5]), ([1.0], [0.0])])
+def test_psi_refuses_sides_that_cannot_be_compared(one: list[float], other: list[float]) -> None:
+    with pytest.raises(ValueError, match=r"bins|no rows"):
+        psi(one, other)
+
+
+def test_missing_is_a_bin_and_infinity_counts_as_missing() -> None:
+    bins = NumberBins((0.0, 10.0), (0.3, 0.4, 0.3))
+    values = pd.Series([-np.inf, -1.0, 5.0, 11.0, np.inf, np.nan, None, 5.0])
+
+    found = number_shares(values, bins)
+
+    assert found.tolist() == [1 / 8, 2 / 8, 1 / 8, 4 / 8]
+
+
+def test_new_categories_are_counted_in_other() -> None:
+    bins = CategoryBins(("EWR", "JFK"), (0.5, 0.4), other=0.1)
+    values = pd.Series(["EWR", "JFK", "ZZZ", "\x1b]52;c;x\x07", None, "EWR"])
+
+    found = category_shares(values, bins)
+
+    assert found.tolist() == pytest.approx([2 / 6, 1 / 6, 2 / 6, 1 / 6])
+    assert new_category_share(values, bins) == pytest.approx(2 / 6)
+
+
+def test_pandas_categories_and_booleans_are_counted_as_their_words() -> None:
+    bins = CategoryBins(("true", "false"), (0.5, 0.5))
+
+    assert category_shares(pd.Series([True, False, True, True]), bins).tolist() == [0.75, 0.25, 0.0, 0.0]
+    assert category_shares(pd.Series(["true", None], dtype="category"), bins).tolist() == [0.5, 0.0, 0.0, 0.5]
+
+
+def test_shares_of_no_rows_are_zero_everywhere() -> None:
+    assert number_shares(pd.Series([], dtype=float), NumberBins((1.0,), (0.5, 0.5))).sum() == 0
+    assert category_shares(pd.Series([], dtype=str), CategoryBins(("a",), (1.0,))).sum() == 0
+
+
+def test_chance_holds_its_rate_on_windows_without_change() -> None:
+    random = np.random.default_rng(7)
+    before, rows, trials = np.full(10, 0.1), 300, 4000
+    limit = chance(10, 10_000, rows)
+
+    alarms = sum(
+        psi(
+            random.multinomial(10_000, before) / 10_000,
+            random.multinomial(rows, before) / rows,
+            floor=half_a_row(rows),
+        )
+        > limit
+        for _ in range(trials)
+    )
+
+    assert alarms / trials < 0.005
