@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from app.cli.render import Bar, emit, plain, table
 
-
 LEAVES = st.none() | st.booleans() | st.floats() | st.text()
 
 
