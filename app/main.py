@@ -5,4 +5,12 @@ def main() -> None:
     """Run `trainmaster`."""
     from app.cli.main import run
 
-    run()
+    opens = run()
+    if opens is not None:
+        from app.tui.app import run as open_control_room
+
+        open_control_room(opens)
+
+
+if __name__ == "__main__":
+    main()

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from app import __version__
 from app.domain.errors import TrainmasterError
 from app.domain.text import visible
+from app.domain.workspace import Workspace
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("start:demo", "Build the sample workspace from real flights and open the control room on it."),
@@ -87,10 +88,17 @@ def trainmaster(
         raise OpenControlRoom(current_workspace(None))
 
 
-def run(arguments: list[str] | None = None) -> None:
-    """Run one command; every error of ours ends as one message with a next step, and its exit code."""
+def run(arguments: list[str] | None = None) -> Workspace | None:
+    """Run one command; every error of ours ends as one message with a next step, and its exit code.
+
+    Gives the workspace on which the control room is to open, or None; ends the process when the command ends.
+    """
+    from app.cli.session import OpenControlRoom
+
     try:
         root(args=arguments, prog_name="trainmaster")
+    except OpenControlRoom as wish:
+        return wish.workspace
     except TrainmasterError as error:
         _tell(error)
         sys.exit(error.exit_code)
@@ -105,6 +113,7 @@ def run(arguments: list[str] | None = None) -> None:
         print(f"error: {type(error).__name__}: {visible(error)}", file=sys.stderr)
         print("  next: run it again with TRAINMASTER_DEBUG=1 to see where, and report it", file=sys.stderr)
         sys.exit(1)
+    return None
 
 
 def _tell(error: TrainmasterError) -> None:

@@ -58,12 +58,14 @@ def share_of(row: RunRow) -> float:
     """How far a run is, from 0 to 1: whole stages and the share of the current one."""
     if not row.stages:
         return 0.0
-    return min(1.0, (row.stages_done + (row.task_share or 0.0) * (row.task_state == "running")) / row.stages)
+    return min(
+        1.0, (row.stages_done + (row.share or 0.0) * (row.finished_at is None and (row.share or 0) < 1)) / row.stages
+    )
 
 
 def says_of(row: RunRow) -> str:
     """What a run does now."""
-    return " · ".join(part for part in (f"{row.flow}: {row.task or row.state}", row.task_says) if part)
+    return " · ".join(part for part in (f"{row.flow}: {row.task or row.state}", row.says) if part)
 
 
 def finished(store: "Store", key: str) -> RunRow:
@@ -77,5 +79,3 @@ def finished(store: "Store", key: str) -> RunRow:
             next_step=row.next_step or f"trainmaster runs show {row.key}",
         )
     return row
-
-

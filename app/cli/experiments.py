@@ -1,0 +1,53 @@
+"""`trainmaster train`: from the newest features to a registered version."""
+
+from typing import Annotated
+
+import typer
+
+from app.cli.render import emit, fields, say
+from app.cli.session import Json, ProjectName, WorkspaceDir, chosen_project, group, opened
+from app.cli.waiting import run_flow
+
+commands = group("Train a model and register it.")
+
+
+@commands.command()
+def run(
+    workspace: WorkspaceDir = None,
+    project: ProjectName = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Boosting rounds; default: those of project.toml.")] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Ask for the run and do not wait for it.")] = False,
+    json: Json = False,
+) -> None:
+    """Train on the newest features and register a version; builds the features first when there are none."""
+    from app.store.queries import features, registry, runs
+
+    with opened(workspace) as (place, store):
+        name = chosen_project(place, project)
+        if features.feature_set(store.reader, name) is None:
+            if not json:
+                say("no features yet: ingest and build them first")
+            for flow in ("ingest", "features"):
+                run_flow(place, store, name, flow, quiet=json)
+        parameters: dict[str, object] = {"rounds": rounds} if rounds else {}
+        row = run_flow(place, store, name, "train", parameters, detach=detach, quiet=json)
+        shown: dict[str, object] = {"run": row.key, "state": row.state}
+        if not detach:
+            version = next(v for v in registry.versions_of(store.reader, name) if v.run == row.key)
+            shown |= {
+                "model": f"{name}/{version.version}",
+                "stage": version.stage,
+                "gates": f"{version.gates_passed} of {version.gates_total}",
+                "metrics": {
+                    key: value for key, value in runs.metrics_of(store.reader, row.key).items() if "slice." not in key
+                },
+            }
+    emit(shown, as_json=json, human=lambda: _print(shown))
+
+
+def _print(shown: dict[str, object]) -> None:
+    metrics = shown.pop("metrics", {})
+    fields(shown | (metrics if isinstance(metrics, dict) else {}))
+    if "model" in shown:
+        model, _, version = str(shown["model"]).partition("/")
+        say(f'  next: trainmaster models promote {model} {version} --reason "..." --confirm {model}')

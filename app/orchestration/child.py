@@ -1,0 +1,34 @@
+"""What a forked child does: its own log, one Prefect flow run, and an exit code that tells a crash from an end."""
+
+import importlib
+import os
+import sys
+
+
+def run_child_process(flow_run_id: str, entrypoint: str, log: str) -> None:
+    """Run one flow run in this process; called in a fresh child of the fork server."""
+    os.umask(0o077)
+    handle = os.open(log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os.close(handle)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ["PREFECT__FLOW_RUN_ID"] = flow_run_id
+    _run(flow_run_id, entrypoint)
+
+
+def _run(flow_run_id: str, entrypoint: str) -> None:
+    from uuid import UUID
+
+    from prefect.engine import handle_engine_signals
+    from prefect.flow_engine import load_flow_run, run_flow
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    module, _, name = entrypoint.rpartition(".")
+    identity = UUID(flow_run_id)
+    # Our lease is the sign of life; Prefect's would make each run wait up to a second for its thread to end.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), handle_engine_signals(identity):
+        flow_run = load_flow_run(identity)
+        flow = getattr(importlib.import_module(module), name)
+        state = run_flow(flow, flow_run=flow_run, return_type="state")
+        sys.stderr.write(f"ended: {getattr(state, 'name', state)}\n")

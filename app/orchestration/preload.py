@@ -1,0 +1,59 @@
+"""What the fork server imports once, so that no flow child has to; imported, never used, before a fork."""
+
+import gc
+import importlib
+import os
+import sys
+
+from app.orchestration.deployments import FLOWS
+
+MODULES = (
+    "prefect",
+    "prefect.flow_engine",
+    "prefect.task_engine",
+    "prefect.client.orchestration",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pyarrow.parquet",
+    "lightgbm",
+    "sklearn.linear_model",
+    "sklearn.metrics",
+    "deltalake",
+    "duckdb",
+    "scipy.stats",
+    "sqlmodel",
+    "flows.harness",
+    *(f"flows.{name}" for name in FLOWS),
+)
+
+
+def preload() -> None:
+    """Import all that is there; what fails now fails again, with its reason, in the run that needs it."""
+    for module in MODULES:
+        try:
+            importlib.import_module(module)
+        except Exception as error:
+            sys.stderr.write(f"preload: {module}: {type(error).__name__}: {error}\n")
+    _warm()
+    gc.collect()
+    gc.freeze()  # what is shared with the children is not copied by their collector
+
+
+def _warm() -> None:
+    """What every run computes and no run changes; single-threaded, and closed before the fork."""
+    from sqlalchemy.orm import configure_mappers
+
+    from app.machine.environment import this_environment
+    from app.store.engine import Store
+
+    configure_mappers()
+    this_environment()
+    store = Store("sqlite://")
+    with store.read() as session:
+        session.connection().exec_driver_sql("SELECT 1")
+    store.close()
+
+
+if os.environ.get("TRAINMASTER_PRELOAD") == "1":
+    preload()
