@@ -179,9 +179,7 @@ def _write_decision(
     return key, verdict.retrain, verdict.reason
 
 
-def retrain_state(
-    session: Session, project_id: int, features: FeatureSet, moment: datetime
-) -> RetrainState:
+def retrain_state(session: Session, project_id: int, features: FeatureSet, moment: datetime) -> RetrainState:
     """What is known now about a project's retrains.
 
     Under way are runs of the train flow, whoever asked, and decisions to retrain of the last 24 hours that no run has

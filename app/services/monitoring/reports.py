@@ -70,7 +70,9 @@ def monitor(task: TaskContext, *, month: str | None = None) -> dict[str, object]
     with run.store.write() as session:
         row, is_new = _write_report(session, task, subject, window, found)
         outcome = (
-            follow(session, run, row, subject.production, subject.features, found, says_window=str(window), is_new=is_new)
+            follow(
+                session, run, row, subject.production, subject.features, found, says_window=str(window), is_new=is_new
+            )
             if is_newest
             else Outcome()
         )
