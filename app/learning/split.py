@@ -112,8 +112,10 @@ def event_times(frame: pd.DataFrame, problem: Problem) -> "pd.Series[Any] | None
 
 
 def _by_time(frame: pd.DataFrame, times: "pd.Series[Any]", rule: Split, problem: Problem) -> tuple[Places, Places]:
+    """Months are those of the problem's zone: the last local evening of a month is not a test window of its own."""
     newest = times.max()
-    first_of_newest = pd.Timestamp(newest.year, newest.month, 1, tz="UTC")
+    local = newest.tz_convert(problem.time_zone)
+    first_of_newest = pd.Timestamp(local.year, local.month, 1, tz=problem.time_zone)
     cutoff = first_of_newest - pd.DateOffset(months=rule.test_months - 1)
     if times.min() >= cutoff:
         raise BadInput(
@@ -123,10 +125,10 @@ def _by_time(frame: pd.DataFrame, times: "pd.Series[Any]", rule: Split, problem:
         )
     train = (times < cutoff - pd.Timedelta(hours=rule.gap_hours)).to_numpy()
     if rule.train_months is not None:
-        train &= (times >= cutoff - pd.DateOffset(months=rule.train_months)).to_numpy()
+        train = train & (times >= cutoff - pd.DateOffset(months=rule.train_months)).to_numpy()
     if problem.label_time is not None and problem.label_time in frame.columns:
         known = pd.to_datetime(frame[problem.label_time], utc=True)
-        train &= (known < cutoff).to_numpy() | known.isna().to_numpy()
+        train = train & ((known < cutoff).to_numpy() | known.isna().to_numpy())
     return np.flatnonzero(train), np.flatnonzero((times >= cutoff).to_numpy())
 
 
