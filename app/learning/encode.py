@@ -176,7 +176,7 @@ def _categories(column: "pd.Series[Any]") -> tuple[str, ...]:
     totals: dict[str, int] = {}
     for value, count in zip(counts.index, counts.to_numpy(), strict=True):
         text = category_text(_plain(value))
-        if text is not None and len(text) <= LONGEST_CATEGORY:
+        if count and text is not None and len(text) <= LONGEST_CATEGORY:
             totals[text] = totals.get(text, 0) + int(count)
     kept = sorted(totals, key=lambda text: (-totals[text], text))[:MOST_CATEGORIES]
     return tuple(sorted(kept))
