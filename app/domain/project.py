@@ -4,7 +4,6 @@ import hashlib
 import json
 import tomllib
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -37,7 +36,7 @@ class Charter(Section):
 
 
 class Problem(Section):
-    """Step 3: what is predicted, for whom, when, and how it is judged; months are those of `time_zone`."""
+    """Step 3: what is predicted, for whom, when, and how it is judged."""
 
     task: Annotated[Task, Field(strict=False)]
     target: Column
@@ -45,22 +44,12 @@ class Problem(Section):
     entity: tuple[Column, ...] = Field(default=(), strict=False)
     event_time: Column | None = None
     label_time: Column | None = None
-    time_zone: str = "UTC"
     slices: tuple[Column, ...] = Field(default=(), strict=False)
 
     @property
     def judged_by(self) -> MetricName:
         """The metric that decides."""
         return self.metric or METRICS_OF[self.task][0]
-
-    @field_validator("time_zone")
-    @classmethod
-    def _zone_exists(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"{value!r} is not a time zone; use a name such as America/New_York") from None
-        return value
 
     @model_validator(mode="after")
     def _metric_fits_task(self) -> Self:
