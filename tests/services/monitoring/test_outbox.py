@@ -1,5 +1,7 @@
 """Decisions survive whatever happens between their commit and their event."""
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -58,6 +60,28 @@ def test_what_was_not_sent_is_sent_later_and_once(quarter: Workspace, quarter_st
     assert (event, resource) == ("trainmaster.retrain.wanted", "trainmaster.project.monthly")
     assert payload["decision"] == decided == key
     assert payload["project"] == "monthly"
+
+
+CRASH = """
+import os, sys
+from pathlib import Path
+from app.domain.workspace import Workspace
+from app.orchestration import events
+from tests.monthly import Month, arrive
+events.emit = lambda *_, **__: os._exit(9)
+arrive(Workspace(Path(sys.argv[1])), Month(4, meaning=0.1))
+"""
+
+
+def test_a_crash_between_commit_and_event_loses_and_doubles_nothing(quarter: Workspace, quarter_store: Store) -> None:
+    ended = subprocess.run([sys.executable, "-c", CRASH, str(quarter.root)], capture_output=True, check=False)
+    post = Post()
+
+    counts = [emit_waiting(quarter_store, quarter, emit=post) for _ in range(2)]
+
+    assert ended.returncode == 9
+    assert counts == [1, 0]
+    assert len([each for each in decisions(quarter_store.reader) if each.retrain]) == 1
 
 
 def test_a_decision_lost_in_the_orchestrator_is_sent_again(
