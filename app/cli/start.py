@@ -37,7 +37,7 @@ def demo_command(
     from app.store.queries import registry
 
     workspace = make_workspace(folder)
-    project = sample.write_sample_project(workspace)
+    project = sample.write_sample_project(workspace).project
     say(f"workspace {workspace.root}, project {project}")
     interactive = sys.stdin.isatty() and sys.stdout.isatty() and not json
     up_s = _up(workspace)

@@ -1,6 +1,7 @@
 """Encoding: the same numbers for frames and for records, whatever the types."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,7 +75,7 @@ def test_infinities_count_as_missing_and_are_counted() -> None:
         (pd.Series(pd.to_datetime(["2013-01-01"], utc=True)), "times"),
     ],
 )
-def test_what_is_no_number_is_refused_with_its_name_and_row(column: "pd.Series[object]", says: str) -> None:
+def test_what_is_no_number_is_refused_with_its_name_and_row(column: "pd.Series[Any]", says: str) -> None:
     with pytest.raises(BadInput, match=says) as caught:
         encode(pd.DataFrame({"n": column}), Signature(Task.REGRESSION, "y", (NUMBER,)))
 

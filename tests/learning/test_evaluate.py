@@ -13,7 +13,7 @@ from tests.learning.made import make_frame
 
 GENERATOR = np.random.default_rng(3)
 TRUTH = GENERATOR.integers(0, 2, 500).astype(float)
-SCORE = np.round(np.clip(TRUTH * 0.3 + GENERATOR.random(500) * 0.7, 0.001, 0.999), 2)
+SCORE = np.asarray(np.round(np.clip(TRUTH * 0.3 + GENERATOR.random(500) * 0.7, 0.001, 0.999), 2), dtype=np.float64)
 
 
 def test_binary_metrics_equal_scikit_learn() -> None:

@@ -64,7 +64,7 @@ def test_each_task_predicts_as_lightgbm_itself_does(
     mine = trees.predict(ROWS.ravel(order="C").tolist(), len(ROWS))
 
     assert trees.outputs == outputs
-    theirs = lightgbm.Booster(model_str=fitted.text.decode()).predict(ROWS)
+    theirs = np.asarray(lightgbm.Booster(model_str=fitted.text.decode()).predict(ROWS))
     assert np.array_equal(np.asarray(mine).reshape(theirs.shape), theirs)
 
 

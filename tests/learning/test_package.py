@@ -1,6 +1,7 @@
 """Packages: nothing is parsed before its digest holds, and a child proves the rest."""
 
 import json
+import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,6 @@ import pytest
 from app.domain.errors import Damaged
 from app.domain.problem import Task
 from app.domain.project import Learner
-from app.learning import canary
 from app.learning.learners import fit
 from app.learning.loader import LoadedModel, check_in_child
 from app.learning.native import Trees
@@ -80,7 +80,7 @@ def test_damaged_bytes_never_reach_a_parser(package: Package, damage: str, monke
     }[damage]
     parsed: list[bytes] = []
     monkeypatch.setattr(Trees, "__init__", lambda self, text, **_: parsed.append(text))
-    monkeypatch.setattr(canary.subprocess, "run", lambda *a, **k: parsed.append(b"child"))
+    monkeypatch.setattr(subprocess, "run", lambda *a, **k: parsed.append(b"child"))
     broken = replace(package, model=model)
 
     for act in (lambda: LoadedModel(broken), lambda: check_in_child(broken)):
