@@ -1,7 +1,7 @@
 """Monitoring: reports on windows, the alerts and decisions that follow, and the events that tell of them."""
 
 from app.services.monitoring.alerts import acknowledge, find_alert
-from app.services.monitoring.outbox import Emit, announce, claim_decision, emit_waiting
+from app.services.monitoring.outbox import Emit, announce, claim_decision, count_waiting, emit_waiting
 from app.services.monitoring.reports import monitor
 from app.store.queries.monitoring import alerts
 
@@ -11,6 +11,7 @@ __all__ = [
     "alerts",
     "announce",
     "claim_decision",
+    "count_waiting",
     "emit_waiting",
     "find_alert",
     "monitor",

@@ -13,8 +13,8 @@ from app.store.engine import Store
 from app.store.tables import Alert
 
 
-def acknowledge(store: Store, alert: str, *, by: str, reason: str, until: datetime) -> None:
-    """Take an alert on: it starts no retrain until `until` (aware), but it stays until its signal is back.
+def acknowledge(store: Store, alert: str, *, by: str, reason: str, until: datetime) -> str:
+    """Take an alert on: it starts no retrain until `until` (aware) but stays until its signal is back; gives its key.
 
     Errors: NotFound, Usage for no reason or a time that is not to come, Refused when it is resolved already.
     """
@@ -39,6 +39,7 @@ def acknowledge(store: Store, alert: str, *, by: str, reason: str, until: dateti
             reason=reason,
             details={"signal": row.signal, "until": until.isoformat()},
         )
+        return row.key
 
 
 def find_alert(session: Session, key: str) -> Alert:
