@@ -51,7 +51,11 @@ BROKEN = {
     "a circle": ("def a(b): return b\ndef b(a): return a\n", "in a circle: a -> b -> a", "f.py line 1"),
     "an unknown parameter": ("\ndef a(nothing): return nothing\n", "reads 'nothing', which is neither", "f.py line 2"),
     "no such function": ("def b(rows): return rows\n", "no function 'a'", "f.py"),
-    "an error in the function": ("def a(rows):\n    return rows['gone']\n", "function 'a' failed: KeyError", "f.py line 2"),
+    "an error in the function": (
+        "def a(rows):\n    return rows['gone']\n",
+        "function 'a' failed: KeyError",
+        "f.py line 2",
+    ),
     "no frame": ("def a(rows): return 7\n", "gives a int, not a DataFrame", "f.py line 1"),
     "a number as a name": ("def a(rows): return rows.rename(columns={'x': 1})\n", "named '1'", "f.py line 1"),
     "a column twice": (
