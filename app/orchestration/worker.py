@@ -126,10 +126,9 @@ class ForkingWorker(BaseWorker[Job, BaseVariables, Result]):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         async with self:
-            on_ready()
             async with anyio.create_task_group() as group:
                 group.start_soon(self._poll, stop)
-                group.start_soon(self._sync, stop)
+                group.start_soon(self._sync, stop, on_ready)
                 await stop.wait()
                 group.cancel_scope.cancel()
             assert self._runs_task_group is not None
@@ -148,13 +147,17 @@ class ForkingWorker(BaseWorker[Job, BaseVariables, Result]):
             with anyio.move_on_after(pause_s):
                 await self._woken.wait()
 
-    async def _sync(self, stop: asyncio.Event) -> None:
+    async def _sync(self, stop: asyncio.Event, on_ready: Callable[[], None]) -> None:
+        ready = False
         while not stop.is_set():
-            await anyio.sleep(self.heartbeat_interval_seconds if self._has_successfully_synced else 1.0)
             try:
                 await self._sync_and_initialize()
             except Exception as error:
                 self._logger.warning("heartbeat failed (%s); trying again", type(error).__name__)
+            if self._has_successfully_synced and not ready:
+                ready = True
+                on_ready()
+            await anyio.sleep(self.heartbeat_interval_seconds if ready else 0.5)
 
 
 def _stop(child: ForkServerProcess, grace_s: float) -> None:
