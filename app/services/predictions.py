@@ -201,7 +201,8 @@ def offline_frame(
     """The point-in-time joined rows of a window, from (included) to (excluded), labelled or not."""
     from app.services.features import training_frame
 
-    frame = training_frame(store, project, feature_set_id, window=window, labelled_only=False).frame
+    wanted = None if window == (None, None) else window
+    frame = training_frame(store, project, feature_set_id, window=wanted, labelled_only=False).frame
     event_time = project.file.problem.event_time
     if event_time is not None and event_time in frame:
         times = frame[event_time]
