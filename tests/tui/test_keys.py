@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.tui.actions import ACTIONS, EVERYWHERE, LIST, PLACES, RUN, Action
+from app.tui.actions import ACTIONS, EVERYWHERE, LIST, PLACES, Action
 from app.tui.dialogs.dialog import Dialog
 from app.tui.dialogs.help import Help
 from app.tui.grid import Grid
@@ -13,6 +13,7 @@ from tests.tui.conftest import Room, settle, text_of
 
 SIZE = (120, 36)
 LEAVES = {"app.quit", "go.palette"}
+ASKS = {"undo.last", "model.promote", "need.promote", "need.acknowledge", "alert.acknowledge"}
 STARTS = {"service.up", "data.run", "need.run", "run.again", "monitor.retrain", "monitor.test"}
 
 
@@ -32,30 +33,33 @@ async def test_every_key_of_a_place_does_its_act_and_leaves_the_app_alive(room: 
 
     async with app.run_test(size=SIZE) as pilot:
         for action in here:
-            app.go(name)
-            await settle(pilot)
+            if app.current_mode != name or action is here[0]:
+                app.go(name)
+                await settle(pilot)
             screen = app.screen
             assert isinstance(screen, PlaceScreen)
             assert known(screen, action), action.id
             for key in action.keys:
                 await pilot.press(key)
-                await pilot.pause()
+                await pilot.pause(0.4 if action.id in ASKS else None)
             while len(app.screen_stack) > 1:
                 app.pop_screen()
                 await pilot.pause()
+            if app.screen.maximized is not None:
+                app.screen.minimize()
             if app.screen.query(Prompt):
                 await pilot.press("escape")
                 await pilot.pause()
             assert app.is_running, action.id
 
-    assert all(action.id not in STARTS or acted for action in here)
+    assert acted or not STARTS.intersection(action.id for action in here)
 
 
 def known(screen: PlaceScreen, action: Action) -> bool:
     """Whether something does an action on a screen."""
     if action.id.startswith("go.") and action.id.removeprefix("go.") in {place.name for place in PLACES}:
         return True
-    return any(hasattr(target, action.method) for target in (screen.focused, screen, screen.app))
+    return any(hasattr(target, action.method) for target in (screen.focused, screen, screen.app, Grid))
 
 
 async def test_number_keys_go_to_the_places_and_minus_goes_back(room: Room) -> None:
@@ -94,7 +98,7 @@ async def test_enter_opens_a_run_brackets_turn_tabs_and_escape_returns(room: Roo
         await pilot.press("escape")
         await settle(pilot)
 
-        assert app.screen.scope == "" or app.screen.scope != RUN  # type: ignore[attr-defined]
+        assert not isinstance(app.screen, RunScreen)
         assert "Runs" in text_of(app)
 
 
@@ -165,10 +169,10 @@ async def test_help_palette_and_maximise(room: Room) -> None:
         await settle(pilot)
         await pilot.press("m")
         await pilot.pause()
-        assert app.screen.maximized is not None
+        maximised = app.screen.maximized
         await pilot.press("escape")
         await pilot.pause()
-        assert app.screen.maximized is None
+        assert (maximised is None, app.screen.maximized is None) == (False, True)
         await pilot.press("ctrl+p")
         await pilot.pause(0.2)
         assert type(app.screen).__name__ == "CommandPalette"

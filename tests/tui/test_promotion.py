@@ -3,10 +3,16 @@
 from textual.widgets import Input
 
 from app.store.engine import Store
+from app.tui.app import ControlRoom
 from app.tui.dialogs.dialog import Choice, Reasoned
 from tests.tui.conftest import Room, settle, text_of
 
 SIZE = (120, 36)
+
+
+def awake(app: ControlRoom) -> bool:
+    """Whether what confirms can be pressed."""
+    return app.screen.query_one("#confirm", Choice).awake
 
 
 async def test_the_dialog_says_what_changes_and_wakes_only_with_name_and_reason(room: Room) -> None:
@@ -28,23 +34,22 @@ async def test_the_dialog_says_what_changes_and_wakes_only_with_name_and_reason(
             assert words in shown
         assert app.focused is not None
         assert app.focused.id == "cancel"
-        confirm = app.screen.query_one("#confirm", Choice)
-        assert not confirm.awake
+        assert awake(app) is False
 
         app.screen.query_one("#reason", Input).focus()
         await pilot.press(*"better")
         await pilot.press("enter")
-        assert not confirm.awake
+        assert awake(app) is False
         await pilot.press(*"flight-dela")
         await pilot.pause()
-        assert not confirm.awake
+        assert awake(app) is False
         await pilot.press("y")
         await pilot.pause()
-        assert confirm.awake
+        assert awake(app) is True
         await pilot.press("enter")
         await pilot.pause()
         assert acted == []
-        confirm.focus()
+        app.screen.query_one("#confirm", Choice).focus()
         await pilot.press("space")
         await settle(pilot)
 

@@ -85,13 +85,11 @@ def test_no_widget_gets_markup_or_a_formatted_string() -> None:
 
 def _offences_of(call: ast.Call) -> list[str]:
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    found = []
-    for keyword in call.keywords:
-        if keyword.arg == "markup" and isinstance(keyword.value, ast.Constant) and keyword.value.value is True:
-            found.append("markup=True")
+    markup = [k.value for k in call.keywords if k.arg == "markup"]
+    found = ["markup=True" for value in markup if isinstance(value, ast.Constant) and value.value is True]
     if name in ("Static", "Label", "Button", "Markdown", "RichLog", "DataTable", "Log", "Tree", "OptionList"):
         found.append(f"{name} reads str as markup")
-    if name == "notify" and not any(keyword.arg == "markup" for keyword in call.keywords):
+    if name == "notify" and not markup:
         found.append("notify without markup=False")
     return found
 
