@@ -1,6 +1,6 @@
 """Runs: what failed, and why? A list over keyset pages, and a preview that follows the cursor."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -87,7 +87,7 @@ class RunsScreen(PlaceScreen):
         self._filter = ""
         self._top = 0
         self._seen_total: int | None = None
-        self._waits_for: str | None = None
+        self._page: tuple[tuple[int, Wish], Body] | None = None
 
     def panes(self) -> ComposeResult:
         """The list, the preview, and its two lines on a narrow screen."""
@@ -107,6 +107,14 @@ class RunsScreen(PlaceScreen):
 
     def load(self, reader: Reader, wish: Wish) -> Body:
         """Count, seek, read one window, and the preview of the chosen run."""
+        rows = (reader.version(), replace(wish, chosen=None))
+        if self._page is None or self._page[0] != rows:
+            self._page = (rows, self._load_page(reader, wish))
+        body = self._page[1]
+        chosen = wish.chosen if wish.chosen is not None else body.rows[0].key if body.rows else None
+        return replace(body, preview=preview_of(reader, chosen)) if chosen and not body.wrong else body
+
+    def _load_page(self, reader: Reader, wish: Wish) -> Body:
         everything = count_of_runs(reader)
         try:
             compiled: RunFilter | None = run_filter(wish.filter) if wish.filter.strip() else None
@@ -116,8 +124,7 @@ class RunsScreen(PlaceScreen):
         first = max(min(wish.top - PAGE // 3, total - PAGE), 0)
         after = cursor_at(reader, first, where=compiled, sort=wish.sort, descending=wish.descending) if first else None
         page = page_of_runs(reader, where=compiled, sort=wish.sort, descending=wish.descending, after=after, limit=PAGE)
-        chosen = wish.chosen if wish.chosen is not None else page.rows[0].key if page.rows else None
-        return Body(page.rows, first, total, everything, preview_of(reader, chosen) if chosen else None)
+        return Body(page.rows, first, total, everything, None)
 
     def show(self, snapshot: Body) -> None:
         """Fill list and preview; the cursor stays on its run."""
