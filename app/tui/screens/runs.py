@@ -87,6 +87,7 @@ class RunsScreen(PlaceScreen):
         self._filter = ""
         self._top = 0
         self._seen_total: int | None = None
+        self._drawn: tuple[object, list[Row], object] | None = None
         self._page: tuple[tuple[int, Wish], Body] | None = None
 
     def panes(self) -> ComposeResult:
@@ -128,12 +129,24 @@ class RunsScreen(PlaceScreen):
 
     def show(self, snapshot: Body) -> None:
         """Fill list and preview; the cursor stays on its run."""
-        now, glyphs = self.control.clock(), self.control.glyphs
-        grid = self.query_one("#runs", Grid)
-        rows = [row_of(run, now, glyphs) for run in snapshot.rows]
-        grid.show(Window(tuple(rows), snapshot.first, snapshot.total))
+        self._show_rows(snapshot)
         self._show_note(snapshot)
         self._show_preview(snapshot)
+
+    def _show_rows(self, body: Body) -> None:
+        """Rows are made again only when they are others, or when one of them is running and gets older."""
+        now, glyphs = self.control.clock(), self.control.glyphs
+        day = (id(body.rows), now.astimezone().date(), glyphs.name)
+        grid = self.query_one("#runs", Grid)
+        if self._drawn is None or self._drawn[0] != day or not grid.loaded:
+            rows = [row_of(run, now, glyphs) for run in body.rows]
+        else:
+            rows = list(self._drawn[1])
+            for at, run in enumerate(body.rows):
+                if run.state == "running":
+                    rows[at] = row_of(run, now, glyphs)
+        self._drawn = (day, rows, body.rows)
+        grid.show(Window(tuple(rows), body.first, body.total))
 
     def _show_note(self, snapshot: Body) -> None:
         grid = self.query_one("#runs", Grid)
@@ -164,12 +177,11 @@ class RunsScreen(PlaceScreen):
     def tick(self) -> None:
         """Running rows get older."""
         body: Body = self.body
-        now, glyphs = self.control.clock(), self.control.glyphs
         if any(run.state == "running" for run in body.rows):
-            grid = self.query_one("#runs", Grid)
-            grid.show(Window(tuple(row_of(run, now, glyphs) for run in body.rows), body.first, body.total))
+            self._show_rows(body)
         self._show_note(body)
-        self._show_preview(body)
+        if body.preview is not None and body.preview.detail.row.state == "running":
+            self._show_preview(body)
 
     def trail(self) -> str:
         """The filter."""
