@@ -5,7 +5,8 @@ from sqlmodel import Field
 
 from app.store.tables.base import Table, long_text, number, refers
 
-ONE_VALUE = "(value IS NOT NULL AND special IS NULL) OR (value IS NULL AND special IN ('nan', 'inf', '-inf'))"
+ONE_VALUE = "(value IS NULL) <> (special IS NULL) AND coalesce(special, 'nan') IN ('nan', 'inf', '-inf')"
+"""Exactly one of both; written so that it is never NULL itself, because a CHECK that is NULL passes."""
 
 
 class Parameter(Table, table=True):
