@@ -1,6 +1,5 @@
 """The offline feature store: one Delta table a view; a commit is atomic, and its number is the version."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,7 +43,7 @@ def find(folder: Path, digest: str) -> int | None:
     """The version whose commit carries this digest, among the newest ones."""
     from deltalake import DeltaTable
 
-    if not (folder / "_delta_log").is_dir() or not any(os.scandir(folder / "_delta_log")):
+    if not (folder / "_delta_log").is_dir() or not any((folder / "_delta_log").iterdir()):
         return None
     for commit in DeltaTable(str(folder)).history(SEEN):
         if commit.get(DIGEST) == digest:

@@ -112,8 +112,7 @@ def event_times(frame: pd.DataFrame, problem: Problem) -> "pd.Series[Any] | None
 
 
 def _by_time(frame: pd.DataFrame, times: "pd.Series[Any]", rule: Split, problem: Problem) -> tuple[Places, Places]:
-    """Months are counted back from the newest row: calendar months in UTC would make a test window of a few hours
-    out of the last local evening of a month."""
+    """Months are counted back from the newest row; calendar months would make a window of a last local evening."""
     cutoff = times.max() - pd.DateOffset(months=rule.test_months)
     if times.min() > cutoff:
         raise BadInput(

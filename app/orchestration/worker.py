@@ -18,6 +18,7 @@ import anyio.to_thread
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import InfrastructureNotFound
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
+from pydantic import PrivateAttr
 
 from app.orchestration.child import run_child_process
 from app.orchestration.deployments import POOL, WORKER_TYPE
@@ -34,7 +35,12 @@ Ended = Callable[[str, dict[str, Any], int], None]
 class Job(BaseJobConfiguration):
     """What a child must know: the entry point of its flow."""
 
-    entrypoint: str = ""
+    _entrypoint: str = PrivateAttr(default="")
+
+    @property
+    def entrypoint(self) -> str:
+        """`module.attribute` of the flow."""
+        return self._entrypoint
 
     def prepare_for_flow_run(
         self,
@@ -47,7 +53,7 @@ class Job(BaseJobConfiguration):
     ) -> None:
         """Take the entry point from the deployment."""
         super().prepare_for_flow_run(flow_run, deployment, flow, work_pool, worker_name, worker_id)
-        self.entrypoint = (deployment.entrypoint if deployment else None) or ""
+        self._entrypoint = (deployment.entrypoint if deployment else None) or ""
 
 
 class Result(BaseWorkerResult):

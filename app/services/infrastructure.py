@@ -56,6 +56,8 @@ class Waiting:
 
 
 Report = Callable[[Waiting], None]
+_started: "list[subprocess.Popen[bytes]]" = []
+"""Supervisors that this process started: they are meant to outlive it, and nobody should complain that they do."""
 
 
 def status(store: Store) -> list[ServiceStatus]:
@@ -197,7 +199,7 @@ def _waits_for(pending: Iterable[ServiceStatus], *, first: bool) -> str:
 def _start_supervisor(workspace: Workspace) -> "subprocess.Popen[bytes]":
     log = open_log(workspace, SUPERVISOR)
     try:
-        return subprocess.Popen(
+        started = subprocess.Popen(
             [sys.executable, "-m", "app.watcher.supervisor", "--workspace", str(workspace.root)],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -207,6 +209,8 @@ def _start_supervisor(workspace: Workspace) -> "subprocess.Popen[bytes]":
             start_new_session=True,
             umask=0o077,
         )
+        _started.append(started)
+        return started
     finally:
         os.close(log)
 
