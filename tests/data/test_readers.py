@@ -37,7 +37,12 @@ WRONG = {
     "gzip that is none": ("a.csv.gz", b"a,b\n1,2\n", "gzip data is damaged", "a.csv.gz"),
     "JSON that is cut off": ("a.jsonl", b'{"a": 1}\n{"a": \n', "not valid JSON", "a.jsonl line 2"),
     "JSON that is a list": ("a.jsonl", b'{"a": 1}\n[1]\n', "not a JSON object", "a.jsonl line 2"),
-    "JSON that mixes kinds": ("a.jsonl", b'{"a": 1}\n{"a": "x"}\n', "a text value, but line 1", "a.jsonl line 2 column a"),
+    "JSON that mixes kinds": (
+        "a.jsonl",
+        b'{"a": 1}\n{"a": "x"}\n',
+        "a text value, but line 1",
+        "a.jsonl line 2 column a",
+    ),
     "JSON within JSON": ("a.jsonl", b'{"a": {"b": 1}}\n', "nested", "a.jsonl column a"),
     "an unknown format": ("a.xlsx", b"PK", "format .xlsx is not known", "a.xlsx"),
 }

@@ -135,7 +135,10 @@ def test_the_join_by_entity_loses_and_doubles_nothing(keys: list[str | None], kn
 def test_a_hundred_thousand_rows_agree_with_pandas() -> None:
     random = np.random.default_rng(7)
     spine = pd.DataFrame(
-        {"k": random.integers(0, 50, 100_000), "t": START + pd.to_timedelta(random.integers(0, 10**6, 100_000), unit="s")}
+        {
+            "k": random.integers(0, 50, 100_000),
+            "t": START + pd.to_timedelta(random.integers(0, 10**6, 100_000), unit="s"),
+        }
     )
     view = pd.DataFrame(
         {"k": random.integers(0, 50, 5_000), "at": START + pd.to_timedelta(random.permutation(10**6)[:5_000], unit="s")}

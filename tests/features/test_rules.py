@@ -51,7 +51,11 @@ BROKEN = {
     "a circle": ("def a(b): return b\ndef b(a): return a\n", "in a circle: a -> b -> a", "f.py line 1"),
     "an unknown parameter": ("\ndef a(nothing): return nothing\n", "reads 'nothing', which is neither", "f.py line 2"),
     "no such function": ("def b(rows): return rows\n", "no function 'a'", "f.py"),
-    "an error in the function": ("def a(rows):\n    return rows['gone']\n", "function 'a' failed: KeyError", "f.py line 2"),
+    "an error in the function": (
+        "def a(rows):\n    return rows['gone']\n",
+        "function 'a' failed: KeyError",
+        "f.py line 2",
+    ),
     "no frame": ("def a(rows): return 7\n", "gives a int, not a DataFrame", "f.py line 1"),
     "a number as a name": ("def a(rows): return rows.rename(columns={'x': 1})\n", "named '1'", "f.py line 1"),
     "a column twice": (
@@ -63,14 +67,18 @@ BROKEN = {
 }
 
 
+def computed(text: str) -> pd.DataFrame:
+    rules = load(text, "f.py")
+    rules.order(["a"], ["rows"])
+    return run(rules, "a", {"rows": pd.DataFrame({"x": [1]})})
+
+
 @pytest.mark.parametrize("case", BROKEN)
 def test_what_is_wrong_in_feature_code_is_named_with_line_and_function(case: str) -> None:
     text, words, where = BROKEN[case]
 
     with pytest.raises(BadInput) as found:
-        rules = load(text, "f.py")
-        rules.order(["a"], ["rows"])
-        run(rules, "a", {"rows": pd.DataFrame({"x": [1]})})
+        computed(text)
 
     assert words in found.value.message
     assert "\x1b" not in found.value.message

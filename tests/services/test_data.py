@@ -110,7 +110,9 @@ def test_past_the_share_the_batch_is_refused_whole(workspace: Workspace, store: 
     assert counts(store) == before
 
 
-def test_a_required_column_that_is_dropped_refuses_and_names_the_requirement(workspace: Workspace, store: Store) -> None:
+def test_a_required_column_that_is_dropped_refuses_and_names_the_requirement(
+    workspace: Workspace, store: Store
+) -> None:
     project = homes(workspace)
     deliver(workspace, "homes/one.csv", "town,asked_at,size,price\nulm,2013-01-01,1,1\n")
 
@@ -178,9 +180,7 @@ def killed_while_ingesting(workspace: Workspace, store: Store, rounds: int) -> N
     header = HOMES.split("\n", 1)[0]
     for attempt in range(rounds):
         for part in range(3):
-            rows = "".join(
-                f"r{attempt}-{part}-{n},ulm,2013-01-05T00:00:00Z,{n % 10},1\n" for n in range(3000)
-            )
+            rows = "".join(f"r{attempt}-{part}-{n},ulm,2013-01-05T00:00:00Z,{n % 10},1\n" for n in range(3000))
             deliver(workspace, f"homes/{attempt}-{part}.csv", f"{header}\n{rows}")
         with subprocess.Popen(
             [sys.executable, "-c", INGESTER, str(workspace.root)], stdout=subprocess.PIPE, text=True

@@ -92,7 +92,9 @@ def test_new_rows_rebuild_only_the_views_that_read_them(workspace: Workspace, st
     pd.testing.assert_frame_equal(training_frame(store, project, first.id).frame, old)
 
 
-def test_an_edited_rule_makes_a_new_version_and_going_back_finds_the_old_one(workspace: Workspace, store: Store) -> None:
+def test_an_edited_rule_makes_a_new_version_and_going_back_finds_the_old_one(
+    workspace: Workspace, store: Store
+) -> None:
     project = homes(workspace)
     take_in(store, project)
     first = build(store, project)
@@ -127,7 +129,10 @@ WRONG = {
         CODE.replace("kind=homes", "home=pd.Series([None] * len(homes), dtype='str'), kind=homes"),
         "every row lacks its key",
     ),
-    "two rows of a key": (CODE.replace("return homes[[", "return pd.concat([homes, homes])[["), "rows twice|more than keys"),
+    "two rows of a key": (
+        CODE.replace("return homes[[", "return pd.concat([homes, homes])[["),
+        "rows twice|more than keys",
+    ),
     "an infinite feature": (CODE.replace('kind=homes["town"]', 'kind=homes["size"] / 0'), "'kind' is infinite"),
     "an infinite target": (
         CODE.replace('"price"]]', '"price"]].assign(price=float("inf"))'),
@@ -190,5 +195,5 @@ def test_a_column_that_changes_its_kind_between_files_is_refused(workspace: Work
     deliver(workspace, "homes/two.csv", HOMES.replace("h", "k").replace("kome", "home").replace(",70,", ",big,"))
     take_in(store, project)
 
-    with pytest.raises(BadInput, match="column 'size' is text in incoming/homes/two.csv and number in"):
+    with pytest.raises(BadInput, match=r"column 'size' is text in incoming/homes/two\.csv and number in"):
         build(store, project)
