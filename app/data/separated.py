@@ -118,8 +118,8 @@ def _require_closed_quotes(content: bytes, file: str, delimiter: str) -> None:
         return
     line = 1
     try:
-        for line, _ in _records(content.decode(), delimiter, strict=True):
-            pass
+        for begins, _ in _records(content.decode(), delimiter, strict=True):
+            line = begins
     except csv.Error as error:
         if "unexpected end" in str(error):
             raise BadInput(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pandas.api.typing import NaTType
 
 from app.domain.errors import BadInput
 from app.domain.text import visible
@@ -65,7 +66,8 @@ def unpack(contents: Sequence[bytes], names: Sequence[str], *, source: str) -> p
         whole = pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         raise _mixed(tables, names, source) from None
-    return whole.to_pandas()
+    frame: pd.DataFrame = whole.to_pandas()
+    return frame
 
 
 def time_range(frame: pd.DataFrame, time: str | None) -> tuple[datetime | None, datetime | None]:
@@ -79,8 +81,8 @@ def time_range(frame: pd.DataFrame, time: str | None) -> tuple[datetime | None, 
     return _utc(first), _utc(last)
 
 
-def _utc(moment: pd.Timestamp) -> datetime | None:
-    if pd.isna(moment):
+def _utc(moment: pd.Timestamp | NaTType) -> datetime | None:
+    if isinstance(moment, NaTType):
         return None
     aware = moment.tz_localize(UTC) if moment.tzinfo is None else moment.tz_convert(UTC)
     return aware.floor("us").to_pydatetime()

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -78,7 +79,8 @@ def spine_rows(table: Pinned, labels: Labels, window: tuple[datetime | None, dat
     order = [*([labels.event_time] if labels.event_time else []), *labels.entity]
     if order:
         rows = rows.take(pc.sort_indices(rows, [(name, "ascending") for name in order]))
-    return rows.to_pandas()
+    frame: pd.DataFrame = rows.to_pandas()
+    return frame
 
 
 def labelled(frame: pd.DataFrame, target: str) -> pd.DataFrame:
@@ -128,23 +130,18 @@ def _view_rows(table: Pinned) -> pd.DataFrame:
     needed = list(dict.fromkeys([*table.entity, *times, *(column.name for column in table.columns)]))
     rows = offline.read(table.folder, table.version, needed)
     plain = [name for name in needed if name not in {c.name for c in table.columns if c.kind == "category"}]
-    frame = rows.select(plain).to_pandas()
+    frame: pd.DataFrame = rows.select(plain).to_pandas()
     for column in table.columns:
         values = rows[column.name]
         if column.kind == "category":
             frame[column.name] = _categorical(values)
-        elif isinstance(frame[column.name].dtype, object) and not _is_ready(frame[column.name]):
-            frame[column.name] = frame[column.name].astype("float64")
+        elif not pd.api.types.is_float_dtype(frame[column.name].dtype):
+            frame[column.name] = frame[column.name].astype("float64")  # a float can say that a value is missing
     return frame
 
 
-def _is_ready(values: pd.Series) -> bool:
-    """Whether gaps can be filled: floats stay floats, whole numbers and truth values become floats with them."""
-    return pd.api.types.is_float_dtype(values.dtype)
-
-
 def _categorical(values: pa.ChunkedArray) -> pd.Categorical:
-    """Text as a categorical whose categories are in the order of the text, so that the same rows give the same codes."""
+    """Text as a categorical with its categories in order, so that the same rows give the same codes."""
     coded = values.combine_chunks().dictionary_encode()
     if isinstance(coded, pa.ChunkedArray):
         coded = coded.combine_chunks()
@@ -152,9 +149,7 @@ def _categorical(values: pa.ChunkedArray) -> pd.Categorical:
     order = pc.sort_indices(categories).to_numpy()
     place = order.argsort()
     codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    ranked = place[codes] if len(place) else codes
-    ranked = ranked.copy()
-    ranked[codes < 0] = -1
+    ranked = np.where(codes < 0, -1, place[codes]) if len(place) else codes
     texts = pd.Index(categories.take(pa.array(order)).to_pandas())
     return pd.Categorical.from_codes(ranked, categories=texts)
 

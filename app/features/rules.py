@@ -123,7 +123,7 @@ def load(text: str, file: str) -> Rules:
             sys.modules[name] = before
     definitions = Definitions.of_tree(tree)
     found = {
-        node.name: _rule(node, module, definitions, file)
+        node.name: _rule(node, module, definitions)
         for node in tree.body
         if isinstance(node, ast.FunctionDef) and inspect.isfunction(module.__dict__.get(node.name))
     }
@@ -162,7 +162,7 @@ def run(rules: Rules, name: str, inputs: Mapping[str, pd.DataFrame]) -> pd.DataF
     return result.reset_index(drop=True)
 
 
-def _rule(node: ast.FunctionDef, module: types.ModuleType, definitions: Definitions, file: str) -> Rule:
+def _rule(node: ast.FunctionDef, module: types.ModuleType, definitions: Definitions) -> Rule:
     arguments = node.args
     plain = [*arguments.posonlyargs, *arguments.args]
     required = plain[: len(plain) - len(arguments.defaults)]

@@ -112,22 +112,21 @@ def event_times(frame: pd.DataFrame, problem: Problem) -> "pd.Series[Any] | None
 
 
 def _by_time(frame: pd.DataFrame, times: "pd.Series[Any]", rule: Split, problem: Problem) -> tuple[Places, Places]:
-    newest = times.max()
-    first_of_newest = pd.Timestamp(newest.year, newest.month, 1, tz="UTC")
-    cutoff = first_of_newest - pd.DateOffset(months=rule.test_months - 1)
-    if times.min() >= cutoff:
+    """Months are counted back from the newest row; calendar months would make a window of a last local evening."""
+    cutoff = times.max() - pd.DateOffset(months=rule.test_months)
+    if times.min() > cutoff:
         raise BadInput(
             f"all rows lie in the {rule.test_months} newest month(s): none is left before {cutoff:%Y-%m-%d}",
             where="split.test_months",
             next_step='bring more months (trainmaster data ingest), or set split.kind = "random"',
         )
-    train = (times < cutoff - pd.Timedelta(hours=rule.gap_hours)).to_numpy()
+    train = (times <= cutoff - pd.Timedelta(hours=rule.gap_hours)).to_numpy(copy=True)
     if rule.train_months is not None:
         train &= (times >= cutoff - pd.DateOffset(months=rule.train_months)).to_numpy()
     if problem.label_time is not None and problem.label_time in frame.columns:
         known = pd.to_datetime(frame[problem.label_time], utc=True)
-        train &= (known < cutoff).to_numpy() | known.isna().to_numpy()
-    return np.flatnonzero(train), np.flatnonzero((times >= cutoff).to_numpy())
+        train &= (known <= cutoff).to_numpy() | known.isna().to_numpy()
+    return np.flatnonzero(train), np.flatnonzero((times > cutoff).to_numpy())
 
 
 def _at_random(rows: int, rule: Split, codes: "np.ndarray[Any, Any] | None") -> tuple[Places, Places]:

@@ -22,10 +22,12 @@ def _run(flow_run_id: str, entrypoint: str) -> None:
 
     from prefect.engine import handle_engine_signals
     from prefect.flow_engine import load_flow_run, run_flow
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
     module, _, name = entrypoint.rpartition(".")
     identity = UUID(flow_run_id)
-    with handle_engine_signals(identity):
+    # Our lease is the sign of life; Prefect's would make each run wait up to a second for its thread to end.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), handle_engine_signals(identity):
         flow_run = load_flow_run(identity)
         flow = getattr(importlib.import_module(module), name)
         state = run_flow(flow, flow_run=flow_run, return_type="state")

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 from sqlmodel import Session, col
 
 from app.domain.errors import BadInput, NotFound, Refused, Usage
@@ -20,7 +20,7 @@ from app.services.running import RunContext, TaskContext
 from app.services.workspaces import OpenProject, now
 from app.store import artifacts, audit, lineage
 from app.store.engine import Store
-from app.store.tables import QuarantinedRow, Snapshot, SourceFile
+from app.store.tables import QuarantinedRow, Run, Snapshot, SourceFile
 
 if TYPE_CHECKING:
     from app.data.quarantine import QuarantineRecord
@@ -45,9 +45,10 @@ class Ingested:
     def says(self) -> str:
         """One line for people."""
         if not self.files:
-            return "no new file"
+            return f"{self.source}: no new file"
         cut = f", {self.quarantined:,} quarantined" if self.quarantined else ""
-        return f"{len(self.files)} new file{'s' if len(self.files) > 1 else ''}: {self.accepted:,} rows{cut}"
+        many = "s" if len(self.files) > 1 else ""
+        return f"{self.source}: {len(self.files)} new file{many}, {self.accepted:,} rows{cut}"
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,15 @@ class _Batch:
     snapshot_digest: str
     profile: bytes
     quarantined: "list[QuarantineRecord]"
+
+
+def plan_ingest(run: RunContext) -> list[str]:
+    """The sources that a run will take in, one stage each; the run's row says so."""
+    sources = list(run.project.file.sources)
+    run.stages = len(sources)
+    with run.store.write() as session:
+        session.connection().execute(update(Run).where(col(Run.id) == run.run_id).values(stages=len(sources)))
+    return sources
 
 
 def ingest(task: TaskContext, source: str) -> Ingested:
@@ -148,7 +158,7 @@ def declared_source(project: OpenProject, source: str) -> Source:
 
 
 def source_files(project: OpenProject, source: str) -> list[Path]:
-    """The files that match a source's path now, in order; raises Refused for a path that leaves the project's folder."""
+    """The files that match a source's path now, in order; raises Refused for a path that leaves the folder."""
     pattern = declared_source(project, source).path
     if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
         raise Refused(
@@ -328,6 +338,7 @@ __all__ = [
     "declared_source",
     "ingest",
     "newest_snapshots",
+    "plan_ingest",
     "quarantined_count",
     "snapshot_bytes",
     "source_files",

@@ -1,0 +1,30 @@
+"""The features flow: snapshots -> rules -> views -> one published version of the offline store."""
+
+from app.services import features as feature_service
+from app.services.features import FeatureSetBuilt
+from app.services.running import RunContext, TaskContext
+from flows.harness import flow, main, stage
+
+
+@stage("build")
+def build(task: TaskContext) -> FeatureSetBuilt:
+    """Compute what changed and publish it."""
+    return feature_service.build(task)
+
+
+@flow("features", stages=1)
+def features(run: RunContext) -> dict[str, object]:
+    """Build the views of a project; gives the version, whether it is new, and its digest."""
+    built = build(run)
+    return {
+        "feature_set": built.id,
+        "version": built.version,
+        "digest": built.digest,
+        "rows": built.rows,
+        "is_new": built.is_new,
+        "rebuilt": list(built.rebuilt),
+    }
+
+
+if __name__ == "__main__":
+    main(features)

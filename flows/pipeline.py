@@ -1,0 +1,67 @@
+"""The pipeline flow: from raw files to a registered version, and to production when asked; each step is a run of its own."""
+
+from app.services.running import RunContext, TaskContext
+from flows.deploy import deploy
+from flows.features import features
+from flows.harness import TrainmasterFlow, flow, main, run_child, stage
+from flows.ingest import ingest
+from flows.predict import predict
+from flows.train import train
+
+
+def step(made: TrainmasterFlow, task: TaskContext, parameters: dict[str, object] | None = None) -> dict[str, object]:
+    """Run one flow as a child of this one; the task says what it made."""
+    summary = run_child(made, task.run, parameters)
+    says = ", ".join(f"{key} {value}" for key, value in summary.items() if isinstance(value, str | int))
+    with task.run.store.write() as session:
+        task.complete(session, says=str(summary.get("says") or says))
+    return summary
+
+
+@stage("ingest")
+def take_in(task: TaskContext) -> dict[str, object]:
+    """Raw files become snapshots."""
+    return step(ingest, task)
+
+
+@stage("features")
+def build(task: TaskContext) -> dict[str, object]:
+    """Snapshots become features."""
+    return step(features, task)
+
+
+@stage("train")
+def fit(task: TaskContext) -> dict[str, object]:
+    """Features become a registered version."""
+    return step(train, task)
+
+
+@stage("promote")
+def promote(task: TaskContext, version: int) -> dict[str, object]:
+    """The version goes into production, when its gates pass."""
+    reason = str(task.run.parameters.get("reason") or "first version of the project")
+    wish: dict[str, object] = {"version": version, "by": task.run.actor, "reason": reason}
+    return step(deploy, task, wish)
+
+
+@stage("predict")
+def answer(task: TaskContext) -> dict[str, object]:
+    """The production version predicts what is in the feature store."""
+    return step(predict, task)
+
+
+@flow("pipeline", stages=5)
+def pipeline(run: RunContext) -> dict[str, object]:
+    """Ingest, build, train; with the parameter `promote` also deploy and predict."""
+    take_in(run)
+    build(run)
+    trained = fit(run)
+    model, _, version = str(trained["model"]).partition("/")
+    if not run.parameters.get("promote"):
+        return trained
+    promote(run, int(version))
+    return {**trained, "production": f"{model}/{version}", **answer(run)}
+
+
+if __name__ == "__main__":
+    main(pipeline)
