@@ -37,7 +37,7 @@ class Shell:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(f"{{ {command.strip()}\n}} </dev/null; echo; echo @@ended $?\n")
-        lines = []
+        lines: list[str] = []
         for line in self._process.stdout:
             if line.startswith("@@ended"):
                 code = int(line.split()[1])
@@ -108,7 +108,8 @@ def test_what_it_made_agrees_at_every_door(shell: Shell) -> None:
     digests = {node["digest"] for node in nodes.values() if node["kind"] == "snapshot"}
     assert digests == {snapshot["digest"] for snapshot in snapshots}
     assert len(digests) == 7
-    assert shell.json("trainmaster store fsck --json") == {"ok": True, "problems": []}
+    checked = shell.json("trainmaster store fsck --json")
+    assert (checked["ok"], checked["problems"]) == (True, [])
     assert {row["state"] for row in shell.json("trainmaster status --json")} == {"up"}
 
 

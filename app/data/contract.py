@@ -40,7 +40,7 @@ def check(frame: pd.DataFrame, source: Source, *, name: str, where: str) -> Chec
     >>> frame = pd.DataFrame({"age": ["31", "x", "-4", None]})
     >>> checked = check(frame, Source(path="*.csv", columns=rules), name="people", where="a.csv")
     >>> checked.accepted["age"].tolist(), [(bad.row, bad.reason) for bad in checked.rejected]
-    ([31.0], [(1, "age: 'x' is not a whole number"), (2, 'age: -4 is below 0'), (3, 'age is missing')])
+    ([31.0], [(1, "age: 'x' is not a whole number"), (2, "age: '-4' is below 0"), (3, 'age is missing')])
     """
     require_columns([str(column) for column in frame.columns], source, name=name, where=where)
     frame = frame.reset_index(drop=True)
@@ -161,6 +161,7 @@ def _rejected(frame: pd.DataFrame, broken: Sequence[Broken], source: Source) -> 
                     continue
                 words = f"{shown} is missing{because}"
             else:
-                words = f"{shown}: {one.says.replace('{value}', quoted(value))}{because}"
+                prefix = "" if one.rule == "unique_key" else f"{shown}: "
+                words = f"{prefix}{one.says.replace('{value}', quoted(value))}{because}"
             reasons.setdefault(row, []).append((f"{one.column}.{one.rule}", words))
     return [Rejected(row, said[0][0], "; ".join(words for _, words in said)) for row, said in sorted(reasons.items())]

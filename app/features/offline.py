@@ -1,6 +1,5 @@
 """The offline feature store: one Delta table a view; a commit is atomic, and its number is the version."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pyarrow as pa
 
 from app.domain.errors import BadInput, Damaged
 from app.domain.text import visible
+from app.features.column_names import ORIGINAL, stored_names
 
 DIGEST = "trainmaster.digest"
 SEEN = 50
@@ -43,7 +43,7 @@ def find(folder: Path, digest: str) -> int | None:
     """The version whose commit carries this digest, among the newest ones."""
     from deltalake import DeltaTable
 
-    if not (folder / "_delta_log").is_dir() or not any(os.scandir(folder / "_delta_log")):
+    if not (folder / "_delta_log").is_dir() or not any((folder / "_delta_log").iterdir()):
         return None
     for commit in DeltaTable(str(folder)).history(SEEN):
         if commit.get(DIGEST) == digest:
@@ -67,7 +67,16 @@ def read(folder: Path, version: int, columns: Sequence[str] | None = None) -> pa
 
     try:
         table = DeltaTable(str(folder), version=version)
-        return table.to_pyarrow_table(columns=list(columns) if columns is not None else None)
+        stored = {str(field.metadata.get(ORIGINAL, field.name)): field.name for field in table.schema().fields}
+        wanted = list(stored) if columns is None else list(columns)
+        missing = [name for name in wanted if name not in stored]
+        if missing:
+            raise Damaged(
+                f"version {version} of the features {folder.name!r} has no column {visible(missing[0])!r}",
+                next_step="trainmaster features build",
+            )
+        rows = table.to_pyarrow_table(columns=[stored[name] for name in wanted])
+        return rows.rename_columns(wanted).replace_schema_metadata(None)
     except (DeltaError, TableNotFoundError, OSError, pa.ArrowException) as error:
         reason = visible(str(error).split("\n", 1)[0], longest=160)
         raise Damaged(
@@ -83,8 +92,14 @@ def storable(frame: pd.DataFrame) -> pa.Table:
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         reason = visible(str(error.args[-1] if error.args else error), longest=160)
         raise BadInput(f"a column mixes types: {reason}", next_step="give it one type in features.py") from None
-    fields = [pa.field(field.name, _delta_type(field.type, field.name)) for field in table.schema]
-    return table.cast(pa.schema(fields), safe=False)
+    kinds = [_delta_type(field.type, field.name) for field in table.schema]
+    columns = [column.cast(kind, safe=False) for column, kind in zip(table.columns, kinds, strict=True)]
+    names = stored_names(table.column_names)
+    fields = [
+        pa.field(name, kind, metadata={ORIGINAL: original})
+        for name, kind, original in zip(names, kinds, table.column_names, strict=True)
+    ]
+    return pa.table(columns, schema=pa.schema(fields))
 
 
 def _delta_type(kind: pa.DataType, column: str) -> pa.DataType:

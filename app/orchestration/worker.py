@@ -18,6 +18,7 @@ import anyio.to_thread
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import InfrastructureNotFound
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
+from pydantic import PrivateAttr
 
 from app.orchestration.child import run_child_process
 from app.orchestration.deployments import POOL, WORKER_TYPE
@@ -34,7 +35,12 @@ Ended = Callable[[str, dict[str, Any], int], None]
 class Job(BaseJobConfiguration):
     """What a child must know: the entry point of its flow."""
 
-    entrypoint: str = ""
+    _entrypoint: str = PrivateAttr(default="")
+
+    @property
+    def entrypoint(self) -> str:
+        """`module.attribute` of the flow."""
+        return self._entrypoint
 
     def prepare_for_flow_run(
         self,
@@ -47,7 +53,7 @@ class Job(BaseJobConfiguration):
     ) -> None:
         """Take the entry point from the deployment."""
         super().prepare_for_flow_run(flow_run, deployment, flow, work_pool, worker_name, worker_id)
-        self.entrypoint = (deployment.entrypoint if deployment else None) or ""
+        self._entrypoint = (deployment.entrypoint if deployment else None) or ""
 
 
 class Result(BaseWorkerResult):
@@ -126,10 +132,9 @@ class ForkingWorker(BaseWorker[Job, BaseVariables, Result]):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         async with self:
-            on_ready()
             async with anyio.create_task_group() as group:
                 group.start_soon(self._poll, stop)
-                group.start_soon(self._sync, stop)
+                group.start_soon(self._sync, stop, on_ready)
                 await stop.wait()
                 group.cancel_scope.cancel()
             assert self._runs_task_group is not None
@@ -148,13 +153,17 @@ class ForkingWorker(BaseWorker[Job, BaseVariables, Result]):
             with anyio.move_on_after(pause_s):
                 await self._woken.wait()
 
-    async def _sync(self, stop: asyncio.Event) -> None:
+    async def _sync(self, stop: asyncio.Event, on_ready: Callable[[], None]) -> None:
+        ready = False
         while not stop.is_set():
-            await anyio.sleep(self.heartbeat_interval_seconds if self._has_successfully_synced else 1.0)
             try:
                 await self._sync_and_initialize()
             except Exception as error:
                 self._logger.warning("heartbeat failed (%s); trying again", type(error).__name__)
+            if self._has_successfully_synced and not ready:
+                ready = True
+                on_ready()
+            await anyio.sleep(self.heartbeat_interval_seconds if ready else 0.5)
 
 
 def _stop(child: ForkServerProcess, grace_s: float) -> None:

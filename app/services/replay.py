@@ -13,9 +13,9 @@ from app.domain.workspace import Workspace
 from app.services.workspaces import open_project
 
 YEAR = 2013
-MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October") + (
-    "November",
-    "December",
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
 )
 FLIGHTS = re.compile(rf"flights-{YEAR}-(\d\d)\.parquet")
 

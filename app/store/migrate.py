@@ -80,7 +80,14 @@ def _lock(store: Store) -> Iterator[None]:
             finally:
                 connection.exec_driver_sql(f"SELECT pg_advisory_unlock({ADVISORY_LOCK})")
         return
-    path = store.file.with_name(store.file.name + ".lock")
+    with exclusive(store.file):
+        yield
+
+
+@contextlib.contextmanager
+def exclusive(file: Path) -> Iterator[None]:
+    """Hold the lock that goes with a store's file; raises Busy after a minute, Refused when the folder is closed."""
+    path = file.with_name(file.name + ".lock")
     try:
         stream = path.open("a")
     except OSError as error:
@@ -98,7 +105,7 @@ def _lock(store: Store) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise Busy(
-                        "another process is migrating the store", next_step="wait for it, then try again"
+                        "another process is migrating or restoring the store", next_step="wait for it, then try again"
                     ) from None
                 time.sleep(0.02)
         yield

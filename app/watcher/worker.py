@@ -19,7 +19,7 @@ def main() -> None:
     workspace = find_workspace(Path.cwd(), named=parser.parse_args().workspace)
     os.environ["TRAINMASTER_PRELOAD"] = "1"
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["app.orchestration.preload"])
+    context.set_forkserver_preload(["app.watcher.preload"])
     warm = context.Process(target=_nothing, daemon=True)
     warm.start()  # the fork server imports while this process does
 
@@ -36,7 +36,13 @@ def main() -> None:
         warm.join()
 
         def on_ready() -> None:
-            infrastructure.report(store, "worker", ServiceState.UP, os.getpid(), "takes runs")
+            infrastructure.report(
+                store,
+                "worker",
+                ServiceState.UP,
+                os.getpid(),
+                f"takes runs of {os.environ.get('PREFECT_API_URL', 'no server')}",
+            )
 
         asyncio.run(worker.serve(on_ready))
 

@@ -1,13 +1,12 @@
 """Tests of the feature code; run them with `python -m pytest projects/flight-delay`."""
 
-import sys
+import runpy
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import features
+features = SimpleNamespace(**runpy.run_path(str(Path(__file__).resolve().parents[1] / "features.py")))
 
 FLIGHTS = pd.DataFrame(
     {
