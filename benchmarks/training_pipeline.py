@@ -19,7 +19,7 @@ from pathlib import Path
 from app.services import features
 from app.services.running import register_project
 from app.services.workspaces import OpenProject, make_workspace, open_project, open_store
-from benchmarks import Result
+from benchmarks import Result, at_most
 
 ROUNDS = 300
 TURNS = 3
@@ -41,10 +41,10 @@ def run() -> list[Result]:
         spread = statistics.median(ours) / statistics.median(bare)
     ratio = min(ours) / min(bare)
     return [
-        Result(f"train flow, {rows:,} rows x {ROUNDS} rounds, whole process", min(ours), "s", None, None),
-        Result("bare LightGBM on the same columns, whole process", min(bare), "s", None, None),
-        Result("train flow against bare LightGBM (medians)", spread, "x", None, None),
-        Result("train flow against bare LightGBM", ratio, "x", BAR, ratio <= BAR),
+        Result(f"train flow, {rows:,} rows x {ROUNDS} rounds, whole process", min(ours), "s"),
+        Result("bare LightGBM on the same columns, whole process", min(bare), "s"),
+        Result("train flow against bare LightGBM (medians)", spread, "x"),
+        at_most("train flow against bare LightGBM (best of each)", ratio, "x", BAR),
     ]
 
 
