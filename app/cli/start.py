@@ -82,8 +82,8 @@ def init_command(
 
     document = {
         "project": name, "folder": str(written.folder), "target": found.target, "task": found.task,
-        "metric": found.metric, "time": found.time, "entity": found.entity, "features": found.features, "left_out": dict(found.excluded),
-        "says": found.says,
+        "metric": found.metric, "time": found.time, "entity": found.entity, "features": found.features,
+        "left_out": dict(found.excluded), "says": found.says,
     }  # fmt: skip
     emit(document, as_json=json, human=human)
 

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from app.domain.errors import BadInput
 from app.domain.text import visible
@@ -94,11 +96,9 @@ def matched_keys(spine: pd.DataFrame, view: pd.DataFrame, entity: Sequence[str])
     for column in entity:
         left, right = spine[column], view[column]
         require_same_kind(left, right, column)
-        codes, uniques = pd.factorize(right)
-        theirs = pd.Index(uniques).get_indexer(pd.Index(left))
-        theirs[left.isna().to_numpy()] = -1
-        spine_codes = _combined(spine_codes, theirs, len(uniques))
-        view_codes = _combined(view_codes, codes, len(uniques))
+        theirs, codes, count = _text_codes(left, right) if _kind(right) == "text" else _other_codes(left, right)
+        spine_codes = _combined(spine_codes, theirs, count)
+        view_codes = _combined(view_codes, codes, count)
         if len(entity) > 1:  # keep the numbers small whatever the number of columns
             _, small = np.unique(np.concatenate([view_codes, spine_codes]), return_inverse=True)
             missing = np.concatenate([view_codes, spine_codes]) < 0
@@ -106,6 +106,28 @@ def matched_keys(spine: pd.DataFrame, view: pd.DataFrame, entity: Sequence[str])
             view_codes, spine_codes = small[: len(view)], small[len(view) :]
     top = int(view_codes.max(initial=-1))
     return np.where(spine_codes > top, -1, spine_codes), view_codes
+
+
+def _text_codes(left: pd.Series, right: pd.Series) -> tuple[Positions, Positions, int]:
+    """Codes of two text columns; Arrow's hash table takes a fifth of the time of pandas' for as many texts as rows."""
+    coded = _arrow_text(right).dictionary_encode()
+    found = pc.index_in(_arrow_text(left), value_set=coded.dictionary)
+    theirs = found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return theirs, codes, len(coded.dictionary)
+
+
+def _other_codes(left: pd.Series, right: pd.Series) -> tuple[Positions, Positions, int]:
+    codes, uniques = pd.factorize(right)
+    theirs = pd.Index(uniques).get_indexer(pd.Index(left))
+    theirs[left.isna().to_numpy()] = -1
+    return theirs, codes, len(uniques)
+
+
+def _arrow_text(values: pd.Series) -> pa.Array:
+    array = pa.array(values, from_pandas=True)
+    whole = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    return whole.cast(pa.string())
 
 
 def _combined(codes: Positions, more: npt.NDArray[np.int64], count: int) -> Positions:

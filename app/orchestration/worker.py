@@ -90,7 +90,7 @@ class ForkingWorker(BaseWorker[Job, BaseVariables, Result]):
         child = self._context.Process(
             target=run_child_process, args=(key, configuration.entrypoint, str(log)), name=f"flow-{key}", daemon=False
         )
-        child.start()
+        await anyio.to_thread.run_sync(child.start)  # waits while the fork server still imports
         self._children[key] = child
         if task_status is not None:
             task_status.started(child.pid or 0)

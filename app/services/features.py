@@ -172,10 +172,10 @@ def training_frame(
     folder = _folder(project)
     tables = {name: join.Pinned.of_record(name, folder, info.views[name]) for name in names}
     problem = join.Labels.of_record(spine)
-    frame = join.spine_rows(join.Pinned.of_record(spine_name, folder, spine), problem, window)
+    rows = join.spine_rows(join.Pinned.of_record(spine_name, folder, spine), problem, window)
     if labelled_only:
-        frame = join.labelled(frame, problem.target)
-    frame, columns = join.with_features(frame, tables.values(), problem)
+        rows = join.labelled(rows, problem.target)
+    frame, columns = join.with_features(rows, tables.values(), problem)
     return TrainingFrame(
         frame,
         [FeatureColumn(column.name, column.kind, view) for view, column in columns],

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from textual.app import App, SystemCommand
 from textual.events import AppBlur, AppFocus
@@ -17,7 +17,6 @@ from textual.screen import Screen
 
 from app.domain.errors import TrainmasterError
 from app.domain.workspace import Workspace
-from app.machine.sampler import MachineSample, sample_machine
 from app.store.reader import Reader
 from app.tui import acts
 from app.tui.actions import EVERYWHERE, PLACES, Keymap, sign
@@ -28,6 +27,9 @@ from app.tui.screens.place import PlaceScreen
 from app.tui.settings import read_settings
 from app.tui.text import plain
 from app.tui.themes import DEFAULT, THEMES
+
+if TYPE_CHECKING:
+    from app.machine.sampler import MachineSample
 
 Severity = Literal["information", "warning", "error"]
 HISTORY = 240
@@ -54,7 +56,7 @@ class ControlRoom(App[None]):
         workspace: Workspace,
         *,
         clock: Callable[[], datetime] = utc_now,
-        machine: Sequence[MachineSample] | None = None,
+        machine: "Sequence[MachineSample] | None" = None,
         start_services: bool = True,
         interval_s: float = INTERVAL_S,
     ) -> None:
@@ -156,6 +158,9 @@ class ControlRoom(App[None]):
             self.run_worker(self._up(), group="up", exit_on_error=False)
 
     async def _watch_machine(self) -> None:
+        await asyncio.sleep(0.2)  # the first frame first: psutil is not loaded before it
+        from app.machine.sampler import sample_machine
+
         loop = asyncio.get_running_loop()
         while True:
             if self.app_focus:

@@ -58,6 +58,7 @@ class Poller(Generic[Wish, Snapshot]):
         self._error = ""
         self.frozen = False
         self.polls = 0
+        self.loads = 0
 
     @property
     def running(self) -> bool:
@@ -118,6 +119,7 @@ class Poller(Generic[Wish, Snapshot]):
         if found is None:
             return
         self._last, snapshot = found
+        self.loads += 1
         if snapshot != self._snapshot:
             self._snapshot = snapshot
             self._show(snapshot)

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import multiprocessing
 import os
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,7 @@ def main() -> None:
     os.environ["TRAINMASTER_PRELOAD"] = "1"
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["app.watcher.preload"])
-    warm = context.Process(target=_nothing, daemon=True)
-    warm.start()  # the fork server imports while this process does
+    forkserver.ensure_running()  # it imports while this process does
 
     from app.orchestration.worker import ForkingWorker
 
@@ -33,7 +33,6 @@ def main() -> None:
         folder = workspace.logs / "runs"
         folder.mkdir(exist_ok=True, mode=0o700)
         worker = ForkingWorker(folder, context, on_end, limit=max(2, os.cpu_count() or 1))
-        warm.join()
 
         def on_ready() -> None:
             infrastructure.report(
@@ -45,10 +44,6 @@ def main() -> None:
             )
 
         asyncio.run(worker.serve(on_ready))
-
-
-def _nothing() -> None:
-    """The first child: its only use is that the fork server is warm when it has ended."""
 
 
 if __name__ == "__main__":

@@ -195,5 +195,5 @@ def test_a_column_that_changes_its_kind_between_files_is_refused(workspace: Work
     deliver(workspace, "homes/two.csv", HOMES.replace("h", "k").replace("kome", "home").replace(",70,", ",big,"))
     take_in(store, project)
 
-    with pytest.raises(BadInput, match="column 'size' is text in incoming/homes/two.csv and number in"):
+    with pytest.raises(BadInput, match=r"column 'size' is text in incoming/homes/two\.csv and number in"):
         build(store, project)

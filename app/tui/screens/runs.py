@@ -91,17 +91,7 @@ class RunsScreen(PlaceScreen):
 
     def panes(self) -> ComposeResult:
         """The list, the preview, and its two lines on a narrow screen."""
-        empty = (
-            line("  No run matches."),
-            (),
-            line(
-                "  ",
-                ("esc", "key"),
-                (" takes the filter away · ", "dim"),
-                ("trainmaster train run", "key"),
-                (" starts one", "dim"),
-            ),
-        )
+        empty = parts.empty("No run is here.", "esc", "takes a filter away", "trainmaster train run")
         with Horizontal(classes="row"):
             grid = Grid(COLUMNS, id="runs", title="Runs", empty=empty, local=False, classes="bare")
             grid.choice.sort = "requested"
