@@ -220,7 +220,7 @@ def _read_one(path: Path, name: str, source: str, declared: Source, project: Ope
         rows_in,
         packed,
         snapshots.digest_of(packed.content, raw.digest),
-        profile.as_json(checked.accepted, rows_in=rows_in, reasons=reasons),
+        profile.as_json(packed.table, rows_in=rows_in, reasons=reasons),
         rejected,
     )
 
