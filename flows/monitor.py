@@ -20,8 +20,10 @@ def tell(task: TaskContext, summary: dict[str, object]) -> int:
     if opened:
         monitoring.announce(run.project.workspace, run.project.name, [(a, b, c, d) for a, b, c, d in opened])
     sent = monitoring.emit_waiting(run.store, run.project.workspace)
+    waiting = monitoring.count_waiting(run.store)
+    says = f"{sent} decisions sent" if sent else "nothing to send"
     with run.store.write() as session:
-        task.complete(session, says=f"{sent} decisions sent" if sent else "nothing to send")
+        task.complete(session, says=f"{waiting} decisions wait for the orchestrator" if waiting else says)
     return sent
 
 

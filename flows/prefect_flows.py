@@ -3,11 +3,11 @@
 import importlib
 from typing import Any
 
-NAMES = ("ingest", "features", "train", "deploy", "predict", "monitor", "arrival")
+from app.orchestration.deployments import FLOWS
 
 
 def __getattr__(name: str) -> Any:
     """The Prefect flow of that name, made when it is asked for."""
-    if name not in NAMES:
+    if name not in FLOWS:
         raise AttributeError(name)
     return getattr(importlib.import_module(f"flows.{name}"), name).prefect

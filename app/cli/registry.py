@@ -101,7 +101,7 @@ def promote(
 ) -> None:
     """Put a version into production: gates, package and canary are checked, then one switch, or everything stays."""
     from app.cli.waiting import finished, follow
-    from app.services import infrastructure, registry
+    from app.services import infrastructure, registry, runs
     from app.services.workspaces import actor, open_project
     from app.store.queries import registry as queries
 
@@ -113,7 +113,8 @@ def promote(
                 say(line)
         _require(model, confirm, reason, f"trainmaster models promote {model} {version}")
         if infrastructure.is_up(store):
-            wanted = registry.promote(store, place, model, version, by=actor(), reason=reason, typed_name=confirm)
+            wanted = registry.promote(store, project, model, version, by=actor(), reason=reason, typed_name=confirm)
+            runs.submit_waiting(store, place, only=wanted.run)
             follow(store, wanted.run)
             finished(store, wanted.run)
         else:
@@ -132,17 +133,18 @@ def rollback(
 ) -> None:
     """Put the version before back into production, proven on its stored answers first."""
     from app.services import registry
-    from app.services.workspaces import actor, open_project
+    from app.services.workspaces import actor
     from app.store.queries import registry as queries
 
     with opened(workspace) as (place, store):
         _require(model, confirm, reason, f"trainmaster models rollback {model}")
-        switched = registry.rollback(store, open_project(place, model), by=actor(), reason=reason)
-        row = queries.production_of(store.reader, model)
+        project = next((one.project for one in queries.models(store.reader) if one.name == model), model)
+        switched = registry.rollback(store, place, project, by=actor(), reason=reason)
+        row = queries.production_of(store.reader, project)
     assert row is not None
     emit(_document(row), as_json=json, human=lambda: print(f"{model} v{row.version} is in production again"))
     if not json:
-        say(f"  it replaced v{switched.previous}")
+        say(f"  it replaced v{switched.replaced}, in {switched.seconds:.2f} s")
 
 
 def _require(model: str, confirm: str, reason: str, command: str) -> None:

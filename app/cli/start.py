@@ -37,7 +37,7 @@ def demo_command(
     from app.store.queries import registry
 
     workspace = make_workspace(folder)
-    project = sample.write_sample_project(workspace)
+    project = sample.write_sample_project(workspace).project
     say(f"workspace {workspace.root}, project {project}")
     interactive = sys.stdin.isatty() and sys.stdout.isatty() and not json
     up_s = _up(workspace)
@@ -75,11 +75,17 @@ def init_command(
     written = proposal.write_project(place, name, found)
 
     def human() -> None:
-        table(["", "choice", "because"], [(one.what, one.choice, one.because) for one in found.choices], empty="")
-        say(f"wrote {written.relative_to(place.root)}")
+        for line in found.says:
+            print(line)
+        say(f"wrote {written.folder.relative_to(place.root)}")
         say(f"  next: trainmaster train run --project {name}")
 
-    emit({"project": name, "folder": str(written), "proposal": found}, as_json=json, human=human)
+    document = {
+        "project": name, "folder": str(written.folder), "target": found.target, "task": found.task,
+        "metric": found.metric, "time": found.time, "entity": found.entity, "features": found.features,
+        "left_out": dict(found.excluded), "says": found.says,
+    }  # fmt: skip
+    emit(document, as_json=json, human=human)
 
 
 @replay.command()

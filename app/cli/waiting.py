@@ -31,7 +31,9 @@ def run_flow(
     if not detach and not infrastructure.is_up(store):
         if not quiet:
             say("the services are not up: running here, without a server (trainmaster up starts them)")
-        key = runs.run_here(store, workspace, project, flow, parameters or {}, on_progress=None)
+        bar = Bar()
+        key = runs.run_here(store, workspace, project, flow, parameters or {}, lambda row: _show(bar, row))
+        bar.done()
         return finished(store, key)
     key = runs.request(store, workspace, project, flow, parameters or {})
     if not detach:
@@ -46,12 +48,16 @@ def follow(store: "Store", key: str) -> None:
 
     bar = Bar()
     try:
-        runs.wait_for(store, key, lambda row: bar.show(share_of(row), says_of(row), row.eta_s))
+        runs.wait_for(store, key, lambda row: _show(bar, row))
     except KeyboardInterrupt:
         bar.done()
         say(f"run {key} goes on; see it: trainmaster runs show {key}, stop it: trainmaster runs cancel {key}")
         raise
     bar.done()
+
+
+def _show(bar: Bar, row: RunRow) -> None:
+    bar.show(share_of(row), says_of(row), row.eta_s)
 
 
 def share_of(row: RunRow) -> float:

@@ -4,6 +4,7 @@ import argparse
 import json
 import logging
 import os
+import signal
 import stat
 import sys
 from pathlib import Path
@@ -37,6 +38,8 @@ def serve(folder: Path | None, port: int | None) -> int:
     workspace = find_workspace(Path.cwd(), named=folder)
     token = read_token(workspace)
     chosen = port if port is not None else port_of(workspace)
+    # uvicorn ends gracefully and then raises the signal once more for whoever listened before it: this is a clean end
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with open_store(workspace) as store:
         gateway = Gateway(workspace, store, token=token)
         uvicorn.run(

@@ -172,11 +172,11 @@ def _column(frame: pd.DataFrame, name: str) -> "pd.Series[Any]":
 
 
 def _categories(column: "pd.Series[Any]") -> tuple[str, ...]:
-    counts = column.value_counts(dropna=True, sort=False)
+    counts = _of_one_type(column).value_counts(dropna=True, sort=False)
     totals: dict[str, int] = {}
     for value, count in zip(counts.index, counts.to_numpy(), strict=True):
         text = category_text(_plain(value))
-        if text is not None and len(text) <= LONGEST_CATEGORY:
+        if count and text is not None and len(text) <= LONGEST_CATEGORY:
             totals[text] = totals.get(text, 0) + int(count)
     kept = sorted(totals, key=lambda text: (-totals[text], text))[:MOST_CATEGORIES]
     return tuple(sorted(kept))
@@ -184,9 +184,16 @@ def _categories(column: "pd.Series[Any]") -> tuple[str, ...]:
 
 def _codes(column: "pd.Series[Any]", table: Sequence[str]) -> Floats:
     places = {text: float(place) for place, text in enumerate(table)}
-    codes, uniques = pd.factorize(column, use_na_sentinel=True)
+    codes, uniques = pd.factorize(_of_one_type(column), use_na_sentinel=True)
     known = [np.nan if (text := category_text(_plain(v))) is None else places.get(text, np.nan) for v in uniques]
     return np.append(np.asarray(known, dtype=np.float64), np.nan)[codes]
+
+
+def _of_one_type(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """The column, or its texts where types are mixed: pandas holds 0 and False for the same value."""
+    if column.dtype != object or pd.api.types.infer_dtype(column, skipna=True) in ("string", "empty"):
+        return column
+    return column.map(category_text)
 
 
 def _plain(value: object) -> object:

@@ -1,5 +1,7 @@
 """LightGBM for the three tasks, made so that the same input gives the same trees."""
 
+import importlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -124,10 +126,18 @@ def fit(
 
 
 def _lightgbm() -> Any:
-    """Import lightgbm; pandas is there, scikit-learn and dask are not needed by the core."""
-    import lightgbm
+    """Import lightgbm without scikit-learn, which only its wrapper classes need: 0.1 s of CPU in place of 0.9 s.
 
-    return lightgbm
+    Where either is loaded already nothing is held back; elsewhere the wrappers (LGBMClassifier) of this process say
+    that scikit-learn is missing.
+    """
+    if "lightgbm" in sys.modules or "sklearn" in sys.modules:
+        return importlib.import_module("lightgbm")
+    sys.modules["sklearn"] = None  # type: ignore[assignment]  # the documented way to make an import fail
+    try:
+        return importlib.import_module("lightgbm")
+    finally:
+        del sys.modules["sklearn"]
 
 
 __all__ = ["ALLOWED", "Fitted", "fit", "settings"]

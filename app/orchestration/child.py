@@ -3,6 +3,8 @@
 import importlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def run_child_process(flow_run_id: str, entrypoint: str, log: str) -> None:
@@ -20,13 +22,24 @@ def run_child_process(flow_run_id: str, entrypoint: str, log: str) -> None:
 def _run(flow_run_id: str, entrypoint: str) -> None:
     from uuid import UUID
 
+    from prefect import flow_engine
     from prefect.engine import handle_engine_signals
     from prefect.flow_engine import load_flow_run, run_flow
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
+    if hasattr(flow_engine, "observe_flow_run_suspension"):
+        # Our runs are never suspended; listening for it costs a thread and a websocket before the first task.
+        flow_engine.observe_flow_run_suspension = _no_suspension
     module, _, name = entrypoint.rpartition(".")
     identity = UUID(flow_run_id)
-    with handle_engine_signals(identity):
+    # Our lease is the sign of life; Prefect's would make each run wait up to a second for its thread to end.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), handle_engine_signals(identity):
         flow_run = load_flow_run(identity)
         flow = getattr(importlib.import_module(module), name)
         state = run_flow(flow, flow_run=flow_run, return_type="state")
         sys.stderr.write(f"ended: {getattr(state, 'name', state)}\n")
+
+
+@contextmanager
+def _no_suspension(*_arguments: object, **_options: object) -> Iterator[None]:
+    yield

@@ -1,6 +1,7 @@
 """A small client of Prefect's REST API: it needs no Prefect, so screens and commands may use it."""
 
 import base64
+import time
 import uuid
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 TIMEOUT_S = 10.0
+BUSY_PAUSES_S = (0.1, 0.3, 0.8)
 ENDED = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 
 
@@ -97,8 +99,13 @@ class Orchestrator:
 
         try:
             response = self._http.request(method, path, json=body, headers=self._csrf_headers(method))
-            if response.status_code == 403 and "CSRF" in response.text:
-                self._csrf = None
+            for pause_s in BUSY_PAUSES_S:
+                if response.status_code == 403 and "CSRF" in response.text:
+                    self._csrf = None
+                elif response.status_code in (429, 503):
+                    time.sleep(pause_s)  # its SQLite was busy; Prefect's own client tries again as well
+                else:
+                    break
                 response = self._http.request(method, path, json=body, headers=self._csrf_headers(method))
         except httpx.HTTPError as error:
             raise Unavailable(

@@ -8,7 +8,7 @@ from app.orchestration.client import Json, Orchestrator
 
 POOL = "trainmaster"
 WORKER_TYPE = "trainmaster"
-FLOWS = ("ingest", "features", "train", "deploy", "predict", "monitor", "arrival")
+FLOWS = ("ingest", "features", "train", "deploy", "predict", "monitor", "arrival", "pipeline")
 
 PARAMETERS: Json = {
     "title": "Parameters",
@@ -93,8 +93,5 @@ def _ensure_pool(orchestrator: Orchestrator) -> None:
     try:
         orchestrator.get(f"work_pools/{POOL}")
     except NotFound:
-        template = {
-            "job_configuration": {"command": None, "env": {}, "labels": {}, "name": None},
-            "variables": {"type": "object", "properties": {}},
-        }
-        orchestrator.post("work_pools/", {"name": POOL, "type": WORKER_TYPE, "base_job_template": template})
+        # The worker adds its own job template when it first comes.
+        orchestrator.post("work_pools/", {"name": POOL, "type": WORKER_TYPE})

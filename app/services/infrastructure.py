@@ -17,6 +17,7 @@ import app
 from app.domain.errors import Unavailable
 from app.domain.states import ServiceState
 from app.domain.workspace import Workspace
+from app.orchestration import ports, server
 from app.services.workspaces import now, open_store
 from app.store import leases
 from app.store.engine import Store
@@ -28,6 +29,7 @@ SUPERVISOR = "supervisor"
 SERVICES = ("orchestrator", "worker", "gateway", "watcher")
 FIRST_START_S, LATER_START_S = 20.0, 8.0
 TICK_S = 0.2
+GIVE_UP_AFTER = 4
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Waiting:
 
 
 Report = Callable[[Waiting], None]
+_started: "list[subprocess.Popen[bytes]]" = []
+"""Supervisors that this process started: they are meant to outlive it, and nobody should complain that they do."""
 
 
 def status(store: Store) -> list[ServiceStatus]:
@@ -71,6 +75,22 @@ def _status_of(name: str, row: Service | None, holder: Holder | None) -> Service
     if row.state in (ServiceState.UP, ServiceState.STARTING) and row.pid is not None and not alive:
         return ServiceStatus(name, ServiceState.DOWN, None, row.since, "its process is gone", row.restarts)
     return ServiceStatus(name, row.state, row.pid if alive else None, row.since, row.detail, row.restarts)
+
+
+def is_up(store: Store) -> bool:
+    """Whether every service is up."""
+    return all(found.state is ServiceState.UP for found in status(store))
+
+
+def client_environment(workspace: Workspace) -> dict[str, str]:
+    """What plain Prefect and curl need to reach this workspace's services; raises Unavailable before the first `up`."""
+    gateway = f"http://{ports.HOST}:{ports.port_of(workspace, 'gateway')}"
+    return {
+        **server.client_environment(server.endpoint(workspace)),
+        "TRAINMASTER_WORKSPACE": str(workspace.root),
+        "TRAINMASTER_GATEWAY": gateway,
+        "TRAINMASTER_TOKEN": workspace.token_file.read_text().strip(),
+    }
 
 
 def report(
@@ -153,8 +173,11 @@ def up(workspace: Workspace, on_progress: Report | None = None, *, timeout_s: fl
                     f"the supervisor ended ({supervisor.returncode}): {log_tail(workspace, SUPERVISOR)}",
                     next_step=f"read {workspace.logs / 'supervisor.log'}, then: trainmaster up",
                 )
-            if elapsed_s > timeout_s:
-                slow = pending[0]
+            failing = next(
+                (s for s in pending if s.restarts >= GIVE_UP_AFTER and s.state is ServiceState.BACKING_OFF), None
+            )
+            if elapsed_s > timeout_s or (failing is not None and supervisor is not None):
+                slow = failing or pending[0]
                 raise Unavailable(
                     f"{slow.service} is not up after {elapsed_s:.0f} s: {slow.detail or slow.state}",
                     next_step=f"read {workspace.logs / (slow.service + '.log')}, then: trainmaster up",
@@ -176,7 +199,7 @@ def _waits_for(pending: Iterable[ServiceStatus], *, first: bool) -> str:
 def _start_supervisor(workspace: Workspace) -> "subprocess.Popen[bytes]":
     log = open_log(workspace, SUPERVISOR)
     try:
-        return subprocess.Popen(
+        started = subprocess.Popen(
             [sys.executable, "-m", "app.watcher.supervisor", "--workspace", str(workspace.root)],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -186,6 +209,8 @@ def _start_supervisor(workspace: Workspace) -> "subprocess.Popen[bytes]":
             start_new_session=True,
             umask=0o077,
         )
+        _started.append(started)
+        return started
     finally:
         os.close(log)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from app.domain.errors import NotFound, Refused
+from app.domain.errors import Busy, NotFound, Refused
 from app.domain.ids import Ref, new_key
 from app.domain.problem import Task
 from app.domain.states import DeploymentState
@@ -101,7 +102,7 @@ def as_production(row: ModelVersion, model: str) -> Production:
 
 def newest_features(session: Session, project_id: int, project: str) -> FeatureSet:
     """The newest published features of a project; raises NotFound before the first build."""
-    row = (
+    row: FeatureSet | None = (
         session.execute(
             select(FeatureSet).where(col(FeatureSet.project_id) == project_id).order_by(col(FeatureSet.version).desc())
         )
@@ -152,6 +153,8 @@ def predict(task: TaskContext, *, window: tuple[datetime | None, datetime | None
     key = new_key()
     says = f"{len(table):,} rows predicted by version {production.version}"
     with run.store.write() as session:
+        if window is None:
+            _require_same_last(session, run.project_id, last)
         digest = artifacts.put(
             session, content, kind="predictions", media_type="application/vnd.apache.parquet", now=now()
         )
@@ -160,7 +163,7 @@ def predict(task: TaskContext, *, window: tuple[datetime | None, datetime | None
                 key=key,
                 project_id=run.project_id,
                 version_id=production.version_id,
-                feature_set_id=features.id,
+                feature_set_id=features.id or 0,
                 run_id=run.run_id,
                 artifact=digest,
                 rows=len(table),
@@ -183,9 +186,17 @@ def predict(task: TaskContext, *, window: tuple[datetime | None, datetime | None
     }
 
 
+def _require_same_last(session: Session, project_id: int, last: PredictionBatch | None) -> None:
+    current = last_batch(session, project_id)
+    if (current.key if current is not None else None) != (last.key if last is not None else None):
+        raise Busy("another run has predicted the same rows meanwhile", next_step="trainmaster predict batch")
+
+
 def last_batch(session: Session, project_id: int) -> PredictionBatch | None:
     """The batch that reaches furthest, the newest one among equals."""
-    rows = session.execute(select(PredictionBatch).where(col(PredictionBatch.project_id) == project_id)).scalars().all()
+    rows: Sequence[PredictionBatch] = (
+        session.execute(select(PredictionBatch).where(col(PredictionBatch.project_id) == project_id)).scalars().all()
+    )
     dated = [row for row in rows if row.window_to is not None]
     if dated:
         return max(dated, key=lambda row: (row.window_to or row.created_at, row.id or 0))
@@ -198,7 +209,8 @@ def offline_frame(
     """The point-in-time joined rows of a window, from (included) to (excluded), labelled or not."""
     from app.services.features import training_frame
 
-    frame = training_frame(store, project, feature_set_id, window=window, labelled_only=False).frame
+    wanted = None if window == (None, None) else window
+    frame = training_frame(store, project, feature_set_id, window=wanted, labelled_only=False).frame
     event_time = project.file.problem.event_time
     if event_time is not None and event_time in frame:
         times = frame[event_time]

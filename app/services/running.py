@@ -60,6 +60,12 @@ class RunContext:
         """The run as a node of the lineage."""
         return Ref("run", self.key)
 
+    def plan(self, stages: int) -> None:
+        """Say how many stages the run has, once that is known."""
+        self.stages = stages
+        with self.store.write() as session:
+            session.connection().execute(update(Run).where(col(Run.id) == self.run_id).values(stages=stages))
+
     def log(self, says: str, *, level: str = "info") -> None:
         """Write a line to the run's log (kept at the next heartbeat, or at the run's end)."""
         self._heart.log(says, level)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlmodel import Session, col
@@ -12,6 +13,7 @@ from app.store.columns import utc_text
 from app.store.tables import AuditEvent
 
 GENESIS = "0" * 64
+COVERED = ("at", "actor", "action", "subject", "reason", "details", "previous_hash")
 
 
 def record(
@@ -54,29 +56,37 @@ def event_hash(
     return hashlib.sha256(canonical_json(fields).encode()).hexdigest()
 
 
+class Chain:
+    """Checks events one after the other, in order, without keeping them."""
+
+    def __init__(self) -> None:
+        self.events = 0
+        self._previous = GENESIS
+        self._expected = 1
+
+    def problems_of(self, event: Mapping[str, Any]) -> list[str]:
+        """What is wrong with the next event, given as its columns with the time as text."""
+        problems: list[str] = []
+        seq = int(event["seq"])
+        if seq != self._expected:
+            missing = f"{self._expected}" if seq == self._expected + 1 else f"{self._expected} to {seq - 1}"
+            problems.append(f"audit event {missing} is missing")
+        elif event["previous_hash"] != self._previous:
+            problems.append(f"audit event {seq} does not follow the one before it")
+        computed = event_hash(seq, *(str(event[name]) for name in COVERED))
+        if computed != event["hash"]:
+            problems.append(f"audit event {seq} was changed after it was written")
+        self.events += 1
+        self._previous, self._expected = str(event["hash"]), seq + 1
+        return problems
+
+
 def broken_links(events: Iterable[AuditEvent]) -> list[str]:
     """What is wrong with the chain, in order; nothing when it is whole."""
-    problems: list[str] = []
-    previous, expected = GENESIS, 1
-    for event in events:
-        if event.seq != expected:
-            problems.append(f"audit event {expected} is missing")
-        if event.previous_hash != previous:
-            problems.append(f"audit event {event.seq} does not follow the one before it")
-        computed = event_hash(
-            event.seq,
-            utc_text(event.at),
-            event.actor,
-            event.action,
-            event.subject,
-            event.reason,
-            event.details,
-            event.previous_hash,
-        )
-        if computed != event.hash:
-            problems.append(f"audit event {event.seq} was changed after it was written")
-        previous, expected = event.hash, event.seq + 1
-    return problems
+    chain = Chain()
+    return [
+        problem for event in events for problem in chain.problems_of({**event.model_dump(), "at": utc_text(event.at)})
+    ]
 
 
 def count(session: Session) -> int:

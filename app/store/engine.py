@@ -4,16 +4,19 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
+from pydantic import ValidationError
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DatabaseError, StatementError
 from sqlalchemy.orm import UOWTransaction
 from sqlmodel import Session
 
-from app.domain.errors import Busy
-from app.store.reader import Reader
+from app.domain.errors import BadInput, Refused
+from app.store.faults import explained
+from app.store.reader import SQLITE, Reader
 from app.store.tables.base import Table
 
 BUSY_TIMEOUT_MS = 15_000
@@ -37,7 +40,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.is_sqlite = url.startswith("sqlite")
+        self.is_sqlite = url.startswith(SQLITE)
         self._engine = _engine(url)
         self._writer = self._engine.execution_options(**{WRITE: True})
         self._durable_writer = self._engine.execution_options(**{WRITE: True, DURABLE: True})
@@ -45,16 +48,23 @@ class Store:
 
     @classmethod
     def of_file(cls, file: Path) -> Self:
-        """The SQLite store in `file`; the folder is made with mode 0700, the file with 0600."""
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not file.exists():
-            os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
-        return cls(f"sqlite:///{file}")
+        """The SQLite store in `file`; the folder is made with mode 0700, the file with 0600. Raises Refused."""
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not file.exists():
+                os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise Refused(
+                f"the store cannot be made: {error.strerror or error}",
+                where=str(file),
+                next_step=f"make {file.parent} writable, or choose another folder with --workspace",
+            ) from error
+        return cls(f"{SQLITE}{file}")
 
     @property
     def file(self) -> Path | None:
         """The SQLite file, or None for another database."""
-        return Path(self.url.removeprefix("sqlite:///")) if self.is_sqlite else None
+        return Path(self.url.removeprefix(SQLITE)) if self.is_sqlite else None
 
     @property
     def engine(self) -> Engine:
@@ -66,18 +76,20 @@ class Store:
         """One short write transaction, serialised with all others; commits at the end or leaves nothing.
 
         `durable` waits for the disk (promotion, audit); without it a power cut, but no crash, may lose the last
-        moments. Raises Busy when another writer holds the store for longer than 15 s.
+        moments. Raises Busy when another writer holds the store for longer than 15 s, Damaged or Refused when the
+        file is broken or may not be written, BadInput for a row that does not fit its table.
         """
         with Session(self._durable_writer if durable else self._writer, expire_on_commit=False) as session:
             try:
                 yield session
                 session.commit()
-            except OperationalError as error:
+            except DatabaseError as error:
                 session.rollback()
-                if "locked" in str(error) or "busy" in str(error):
-                    raise Busy(
-                        "the store is held by another writer", next_step="try again, or: trainmaster status"
-                    ) from error
+                told = explained(str(error.orig), self.url.removeprefix(SQLITE))
+                raise (told or error) from error
+            except StatementError as error:  # a column type refused a value of a bulk insert
+                if isinstance(error.orig, ValueError):
+                    raise BadInput(str(error.orig), where="a row of the store") from error
                 raise
 
     @contextmanager
@@ -86,8 +98,12 @@ class Store:
         with Session(self._engine, expire_on_commit=False, autoflush=False) as session:
             try:
                 yield session
+            except DatabaseError as error:
+                told = explained(str(error.orig), self.url.removeprefix(SQLITE))
+                raise (told or error) from error
             finally:
                 session.expunge_all()  # rows stay readable after the session has ended
+                session.rollback()
 
     def close(self) -> None:
         """Give back every connection."""
@@ -96,9 +112,11 @@ class Store:
 
 
 def _engine(url: str) -> Engine:
-    sqlite = url.startswith("sqlite")
+    sqlite = url.startswith(SQLITE)
     arguments: dict[str, Any] = {"timeout": BUSY_TIMEOUT_MS / 1000} if sqlite else {}
-    engine = create_engine(url, connect_args=arguments, pool_pre_ping=not sqlite)
+    # a file's name is taken as it is: "?" and "#" in it start no query
+    address: URL | str = URL.create("sqlite", database=url.removeprefix(SQLITE)) if sqlite else url
+    engine = create_engine(address, connect_args=arguments, pool_pre_ping=not sqlite)
     if sqlite:
         event.listen(engine, "connect", _on_connect)
         event.listen(engine, "begin", _on_begin)
@@ -133,4 +151,19 @@ def _validate(session: Session, _context: UOWTransaction, _instances: object) ->
     """SQLModel does not validate rows of tables; nothing unvalidated reaches the database through a session."""
     for row in (*session.new, *session.dirty):
         if isinstance(row, Table):
-            type(row).model_validate(row.model_dump(warnings=False), strict=True)
+            _check(row)
+
+
+def _check(row: Table) -> None:
+    values = row.model_dump(warnings=False)
+    for name, value in values.items():
+        if isinstance(value, datetime) and value.tzinfo is None:
+            raise BadInput(f"{value.isoformat()} has no time zone", where=f"{row.__tablename__}.{name}")
+    try:
+        type(row).model_validate(values, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        column = ".".join(str(part) for part in first["loc"])
+        raise BadInput(
+            f"{str(first.get('input'))[:80]!r}: {first['msg']}", where=f"{row.__tablename__}.{column}"
+        ) from None

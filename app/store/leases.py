@@ -90,9 +90,12 @@ def find(session: Session, kind: str, key: str) -> Lease | None:
 
 
 def is_live(lease: Lease, now: datetime) -> bool:
-    """Whether the holder still lives: on this boot its process decides at once, elsewhere the expiry does."""
+    """Whether the holder still lives: on this boot its process decides alone, elsewhere the expiry does.
+
+    A process that was stopped, or a machine that slept, is late with its heartbeat and not dead.
+    """
     if lease.boot_id == boot_id():
-        return process_lives(_holder(lease)) and lease.expires_at > now - timedelta(seconds=LEASE_S)
+        return process_lives(_holder(lease))
     return lease.expires_at > now
 
 

@@ -11,8 +11,9 @@ from app.domain.errors import NotFound, Refused
 from app.domain.ids import Ref, new_key
 from app.domain.states import CauseKind, RunState, TaskState
 from app.store import leases
+from app.store.bulk import import_points
 from app.store.columns import split_number
-from app.store.tables import Metric, MetricPoint, Parameter, Run, Task
+from app.store.tables import Metric, Parameter, Run, Task
 
 RUN_LEASE = "run"
 
@@ -157,12 +158,7 @@ def log_metrics(session: Session, run_id: int, metrics: Mapping[str, float]) -> 
 
 def log_points(session: Session, run_id: int, key: str, points: Iterable[tuple[int, float]]) -> None:
     """Write points (step, value) of one metric's history."""
-    rows = []
-    for step, number in points:
-        value, special = split_number(number)
-        rows.append({"run_id": run_id, "key": key, "step": step, "value": value, "special": special})
-    if rows:
-        session.connection().execute(insert(MetricPoint), rows)
+    import_points(session, run_id, {key: points})
 
 
 def find_run(session: Session, key: str) -> Run:

@@ -2,13 +2,16 @@
 
 import sqlite3
 import threading
+import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from app.domain.errors import NotFound
+from app.store.faults import explained
 
 Row = dict[str, Any]
+SQLITE = "sqlite:///"
 
 
 class Reader:
@@ -29,7 +32,7 @@ class Reader:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._file = url.removeprefix("sqlite:///") if url.startswith("sqlite") else None
+        self._file = url.removeprefix(SQLITE) if url.startswith(SQLITE) else None
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
@@ -48,12 +51,16 @@ class Reader:
         return cls(f"sqlite:///{file}")
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
-        """All rows of a query."""
+        """All rows of a query; raises NotFound, Damaged or Busy when the file is missing, broken or held."""
         if self._file is None:
             return self._rows_elsewhere(sql, parameters or {})
-        cursor = self._connection().execute(sql, dict(parameters or {}))
-        names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+        try:
+            cursor = self._connection().execute(sql, dict(parameters or {}))
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+        except sqlite3.DatabaseError as error:
+            told = explained(str(error), self._file)
+            raise (told or error) from error
 
     def one(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Row | None:
         """The first row, or None."""
@@ -84,9 +91,12 @@ class Reader:
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = sqlite3.connect(
-                f"file:{self._file}", uri=True, timeout=15, isolation_level=None, check_same_thread=False
-            )
+            assert self._file is not None
+            if not Path(self._file).is_file():
+                raise NotFound(f"there is no store at {self._file}", next_step="trainmaster up")
+            # mode=rw: a reader of a WAL file may have to make the shared memory file, but never the store itself
+            address = f"file:{urllib.parse.quote(self._file)}?mode=rw"
+            connection = sqlite3.connect(address, uri=True, timeout=15, isolation_level=None, check_same_thread=False)
             connection.execute("PRAGMA query_only=ON").close()
             self._local.connection = connection
             with self._lock:

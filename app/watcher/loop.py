@@ -12,9 +12,10 @@ from pathlib import Path
 from app.domain.errors import TrainmasterError
 from app.domain.states import ServiceState
 from app.domain.workspace import Workspace
-from app.services import infrastructure, runs
-from app.services.workspaces import find_workspace, open_store
+from app.services import infrastructure, monitoring, runs
+from app.services.workspaces import find_workspace, open_store, project_names
 from app.store.engine import Store
+from app.watcher.arrivals import Arrivals
 
 BEAT_S = 2.0
 RECONCILE_EVERY = 3
@@ -28,22 +29,38 @@ class Watcher:
         self.stop = threading.Event()
         self._turns = 0
         self._said: dict[str, str] = {}
+        self.arrivals = Arrivals(workspace, store)
 
     def run(self) -> None:
         """Watch until SIGTERM."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop.set())
-        infrastructure.report(self.store, "watcher", ServiceState.UP, os.getpid(), "watches")
-        while not self.stop.is_set():
-            self.turn()
-            self.stop.wait(BEAT_S)
+        self.arrivals.start()
+        self._tell()
+        try:
+            while not self.stop.is_set():
+                self.turn()
+                self.stop.wait(BEAT_S)
+        finally:
+            self.arrivals.stop()
 
     def turn(self) -> None:
         """Everything that is due now."""
         self._turns += 1
+        self._step("files", self.arrivals.turn)
+        self._step("heal", lambda: runs.end_dead(self.store))
         self._step("submit", lambda: runs.submit_waiting(self.store, self.workspace))
+        self._step("events", lambda: monitoring.emit_waiting(self.store, self.workspace))
         if self._turns % RECONCILE_EVERY == 0:
             self._step("reconcile", lambda: runs.reconcile(self.store, self.workspace))
+            self._step("report", self._tell)
+
+    def _tell(self) -> None:
+        """Write the watcher's row: how many projects it watches, and what is wrong with their files or with itself."""
+        count = len(project_names(self.workspace))
+        troubles = [*self.arrivals.complaints.values(), *self._said.values()]
+        says = f"watches {count} project{'' if count == 1 else 's'}" + "".join(f" · {one}" for one in troubles)
+        infrastructure.report(self.store, "watcher", ServiceState.UP, os.getpid(), says[:1000])
 
     def _step(self, name: str, step: Callable[[], object]) -> None:
         try:

@@ -75,7 +75,7 @@ class Supervisor:
         self._registered_at = 0.0
         self._foreign = foreign_url(workspace)
         self.orchestrator = Child("orchestrator", self._server, lambda: True, self._server_answers)
-        self.worker = Child("worker", self._worker, self._is_registered, self._said_up)
+        self.worker = Child("worker", self._worker, lambda: True, self._said_up)
         self.gateway = Child("gateway", self._gateway, lambda: True, self._gateway_answers)
         self.watcher = Child("watcher", self._watcher, lambda: True, self._said_up)
         self.children = [self.orchestrator, self.worker, self.gateway, self.watcher]
@@ -133,7 +133,8 @@ class Supervisor:
             child.looked = moment
             if child.is_ready(child):
                 child.state = ServiceState.UP
-                self._report(child, self._address(child))
+                if address := self._address(child):
+                    self._report(child, address)
             elif moment - child.started > START_LIMIT_S:
                 child.process.kill()
         elif child.state is ServiceState.UP and child.failures and moment - child.started > STEADY_S:
@@ -183,9 +184,7 @@ class Supervisor:
     def _address(self, child: Child) -> str:
         if child is self.orchestrator or child is self.gateway:
             return f"http://{ports.HOST}:{ports.port_of(self.workspace, child.name)}"
-        if child is self.worker:
-            return f"takes runs of {endpoint(self.workspace).url}"
-        return f"watches {len(project_names(self.workspace))} projects"
+        return ""
 
     def _server(self) -> tuple[list[str], dict[str, str]]:
         before = ports.read_ports(self.workspace).get("orchestrator")
@@ -211,7 +210,7 @@ class Supervisor:
         if not ports.answers(port):
             return False
         with Orchestrator(endpoint(self.workspace), timeout_s=5.0) as orchestrator:
-            return orchestrator.is_healthy()
+            return orchestrator.is_healthy() and self._register(tuple(project_names(self.workspace)))
 
     def _gateway_answers(self, _child: Child) -> bool:
         return ports.answers(ports.port_of(self.workspace, "gateway"))
@@ -227,24 +226,25 @@ class Supervisor:
         says = f"{self._foreign} (not ours)" if healthy else f"{self._foreign} does not answer"
         infrastructure.report(self.store, "orchestrator", self.orchestrator.state, None, says)
 
-    def _is_registered(self) -> bool:
-        return self._registered is not None
-
     def _register_new_projects(self, moment: float) -> None:
         if self.orchestrator.state is not ServiceState.UP:
             return
         self._registered_at = moment
         names = tuple(project_names(self.workspace))
-        if names == self._registered:
-            return
+        if names != self._registered:
+            self._register(names)
+
+    def _register(self, names: tuple[str, ...]) -> bool:
+        """Register the deployments and automations of projects; False when the server refuses or does not answer."""
         try:
             with Orchestrator(endpoint(self.workspace)) as orchestrator:
                 register(orchestrator, self.workspace, names)
                 register_automations(orchestrator, names)
         except TrainmasterError as error:
             sys.stderr.write(f"registering deployments: {error}\n")
-            return
+            return False
         self._registered = names
+        return True
 
     def _end_orphans(self) -> None:
         """Processes of an earlier supervisor that are still there are ended, so that there are never two of a kind."""

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import multiprocessing
 import os
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,8 @@ def main() -> None:
     workspace = find_workspace(Path.cwd(), named=parser.parse_args().workspace)
     os.environ["TRAINMASTER_PRELOAD"] = "1"
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["app.orchestration.preload"])
-    warm = context.Process(target=_nothing, daemon=True)
-    warm.start()  # the fork server imports while this process does
+    context.set_forkserver_preload(["app.watcher.preload"])
+    forkserver.ensure_running()  # it imports while this process does
 
     from app.orchestration.worker import ForkingWorker
 
@@ -33,16 +33,17 @@ def main() -> None:
         folder = workspace.logs / "runs"
         folder.mkdir(exist_ok=True, mode=0o700)
         worker = ForkingWorker(folder, context, on_end, limit=max(2, os.cpu_count() or 1))
-        warm.join()
 
         def on_ready() -> None:
-            infrastructure.report(store, "worker", ServiceState.UP, os.getpid(), "takes runs")
+            infrastructure.report(
+                store,
+                "worker",
+                ServiceState.UP,
+                os.getpid(),
+                f"takes runs of {os.environ.get('PREFECT_API_URL', 'no server')}",
+            )
 
         asyncio.run(worker.serve(on_ready))
-
-
-def _nothing() -> None:
-    """The first child: its only use is that the fork server is warm when it has ended."""
 
 
 if __name__ == "__main__":

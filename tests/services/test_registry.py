@@ -10,6 +10,7 @@ from app.domain.states import DeploymentState, Stage
 from app.domain.workspace import Workspace
 from app.learning.loader import LoadedModel
 from app.services import registry
+from app.services.running import running
 from app.services.workspaces import OpenProject
 from app.store import audit
 from app.store.engine import Store
@@ -177,10 +178,11 @@ def test_a_promotion_that_expected_another_production_is_refused(store: Store, p
     asked = registry.promote(store, "late", "late", 1, by="ana", reason="first", typed_name="late")
     promote(store, project, 2)
 
-    with pytest.raises(Refused, match="somebody else was faster"):
-        from app.services.running import running
-
-        with running(store, project, "deploy", stages=3, run_key=asked.run) as run, run.task("check") as task:
-            registry.check(task)
+    with (
+        pytest.raises(Refused, match="somebody else was faster"),
+        running(store, project, "deploy", stages=3, run_key=asked.run) as run,
+        run.task("check") as task,
+    ):
+        registry.check(task)
 
     assert stages(store) == {1: Stage.STAGING, 2: Stage.PRODUCTION}

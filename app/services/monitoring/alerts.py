@@ -1,6 +1,5 @@
-"""Alerts as rows: listed, acknowledged, found."""
+"""Alerts: found and acknowledged."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -11,64 +10,11 @@ from app.domain.states import AlertState
 from app.services.workspaces import now
 from app.store import audit
 from app.store.engine import Store
-from app.store.reader import Reader
 from app.store.tables import Alert
 
 
-@dataclass(frozen=True)
-class AlertLine:
-    """An alert as a list shows it; times are UTC in ISO 8601."""
-
-    key: str
-    project: str
-    signal: str
-    severity: str
-    state: str
-    says: str
-    seen: int
-    model: str
-    version: int
-    report: str
-    opened_at: str
-    last_seen_at: str
-    resolved_at: str | None
-    acknowledged_by: str | None
-    acknowledged_until: str | None
-    decision: str | None
-    retrain: bool | None
-    reason: str | None
-    run: str | None
-
-
-ALERTS = """
-SELECT a.key, p.name AS project, a.signal, a.severity, a.state, a.says, a.seen, m.name AS model, v.version,
-       r.key AS report, a.opened_at, a.last_seen_at, a.resolved_at, a.acknowledged_by, a.acknowledged_until,
-       d.key AS decision, d.retrain, d.reason, run.key AS run
-FROM alert a
-JOIN project p ON p.id = a.project_id
-JOIN model_version v ON v.id = a.version_id
-JOIN model m ON m.id = v.model_id
-JOIN monitor_report r ON r.id = a.report_id
-LEFT JOIN decision d ON d.id = (
-    SELECT id FROM decision WHERE alert_id = a.id ORDER BY retrain DESC, id DESC LIMIT 1
-)
-LEFT JOIN run ON run.id = d.run_id
-WHERE (:project IS NULL OR p.name = :project) AND (:unresolved = 0 OR a.state <> 'resolved')
-ORDER BY a.state = 'resolved', a.severity, a.id DESC
-LIMIT :limit
-"""
-
-
-def alerts(
-    reader: Reader, *, project: str | None = None, unresolved_only: bool = False, limit: int = 200
-) -> list[AlertLine]:
-    """Alerts, those that need somebody first, each with its last decision (a yes before a no)."""
-    rows = reader.rows(ALERTS, {"project": project, "unresolved": int(unresolved_only), "limit": limit})
-    return [AlertLine(**{**row, "retrain": None if row["retrain"] is None else bool(row["retrain"])}) for row in rows]
-
-
-def acknowledge(store: Store, alert: str, *, by: str, reason: str, until: datetime) -> None:
-    """Take an alert on: it starts no retrain until `until` (aware), but it stays until its signal is back.
+def acknowledge(store: Store, alert: str, *, by: str, reason: str, until: datetime) -> str:
+    """Take an alert on: it starts no retrain until `until` (aware) but stays until its signal is back; gives its key.
 
     Errors: NotFound, Usage for no reason or a time that is not to come, Refused when it is resolved already.
     """
@@ -93,6 +39,7 @@ def acknowledge(store: Store, alert: str, *, by: str, reason: str, until: dateti
             reason=reason,
             details={"signal": row.signal, "until": until.isoformat()},
         )
+        return row.key
 
 
 def find_alert(session: Session, key: str) -> Alert:
@@ -105,4 +52,4 @@ def find_alert(session: Session, key: str) -> Alert:
     return row
 
 
-__all__ = ["AlertLine", "acknowledge", "alerts", "find_alert"]
+__all__ = ["acknowledge", "find_alert"]

@@ -65,7 +65,7 @@ def follow(
             alert = _open(session, run, row, production, signal, says_window, moment)
             opened.append((alert.key, alert.signal, str(alert.severity), alert.says))
         elif is_new:
-            _see_again(session, alert, row, moment)
+            _see_again(session, alert, row, _says(signal, production, says_window), moment)
         decisions.append(_decide(session, run, alert, features, moment))
     return Outcome(tuple(opened), resolved, tuple(decisions))
 
@@ -113,9 +113,9 @@ def _open(
     return alert
 
 
-def _see_again(session: Session, alert: Alert, row: MonitorReport, moment: datetime) -> None:
+def _see_again(session: Session, alert: Alert, row: MonitorReport, says: str, moment: datetime) -> None:
     alert.seen += 1
-    alert.last_seen_at = moment
+    alert.last_seen_at, alert.says = moment, says
     if alert.state is AlertState.ACKNOWLEDGED and (alert.acknowledged_until or moment) <= moment:
         alert.state = AlertState.OPEN
     session.add(alert)
@@ -179,9 +179,7 @@ def _write_decision(
     return key, verdict.retrain, verdict.reason
 
 
-def retrain_state(
-    session: Session, project_id: int, features: FeatureSet, moment: datetime
-) -> RetrainState:
+def retrain_state(session: Session, project_id: int, features: FeatureSet, moment: datetime) -> RetrainState:
     """What is known now about a project's retrains.
 
     Under way are runs of the train flow, whoever asked, and decisions to retrain of the last 24 hours that no run has

@@ -83,7 +83,7 @@ def emit_waiting(store: Store, workspace: Workspace, *, emit: Emit | None = None
                 key=decision.event_key,
             )
         except TrainmasterError as error:
-            log.warning("decision %s waits for the orchestrator: %s", decision.key, error.message)
+            log.debug("decision %s waits for the orchestrator: %s", decision.key, error.message)
             break
         with store.write() as session:
             session.connection().execute(
@@ -91,6 +91,11 @@ def emit_waiting(store: Store, workspace: Workspace, *, emit: Emit | None = None
             )
         sent += 1
     return sent
+
+
+def count_waiting(store: Store) -> int:
+    """How many decisions to retrain are still to be sent."""
+    return len(_waiting(store))
 
 
 def announce(
@@ -144,4 +149,4 @@ def _waiting(store: Store) -> list[_Waiting]:
     return found
 
 
-__all__ = ["Emit", "announce", "claim_decision", "emit_waiting"]
+__all__ = ["Emit", "announce", "claim_decision", "count_waiting", "emit_waiting"]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select
@@ -17,13 +15,13 @@ from app.domain.problem import Task
 from app.domain.project import canonical_json
 from app.services import predictions
 from app.services.monitoring.following import Outcome, follow
-from app.services.predictions import Production
+from app.services.monitoring.subjects import Subject, choose
 from app.services.running import TaskContext
 from app.services.workspaces import now
 from app.store import artifacts
 from app.store.columns import split_number
 from app.store.lineage import link
-from app.store.tables import FeatureSet, Model, ModelVersion, MonitorReport, PredictionBatch, Signal
+from app.store.tables import MonitorReport, PredictionBatch, Signal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,15 +29,6 @@ if TYPE_CHECKING:
     from app.learning.loader import LoadedModel
     from app.monitoring.report import Observed, Report
     from app.monitoring.windows import Window
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What a report is about: the version that answered, its batches, and the features that they were made from."""
-
-    production: Production
-    batches: tuple[PredictionBatch, ...]
-    features: FeatureSet
 
 
 def monitor(task: TaskContext, *, month: str | None = None) -> dict[str, object]:
@@ -57,7 +46,7 @@ def monitor(task: TaskContext, *, month: str | None = None) -> dict[str, object]
     run = task.run
     rules, problem = run.project.file.monitoring, run.project.file.problem
     task.progress(0, 4, "choosing the window")
-    subject, profile_bytes, window, is_newest = _choose(task, month)
+    subject, profile_bytes, window, is_newest = choose(task, month)
     profile = parse_profile(profile_bytes)
     task.progress(1, 4, f"reading {window}")
     frame = predictions.offline_frame(run.store, run.project, subject.features.id or 0, (window.begin, window.end))
@@ -70,7 +59,9 @@ def monitor(task: TaskContext, *, month: str | None = None) -> dict[str, object]
     with run.store.write() as session:
         row, is_new = _write_report(session, task, subject, window, found)
         outcome = (
-            follow(session, run, row, subject.production, subject.features, found, says_window=str(window), is_new=is_new)
+            follow(
+                session, run, row, subject.production, subject.features, found, says_window=str(window), is_new=is_new
+            )
             if is_newest
             else Outcome()
         )
@@ -107,76 +98,6 @@ def monitor(task: TaskContext, *, month: str | None = None) -> dict[str, object]
         "decisions": [list(decision) for decision in outcome.decisions],
         "says": says,
     }
-
-
-def _choose(task: TaskContext, month: str | None) -> tuple[Subject, bytes, Window, bool]:
-    """The window, who answered in it, and whether no later window was reported."""
-    from app.monitoring.reference import parse_profile
-    from app.monitoring.windows import Window, newest_complete_month, parse_month
-
-    run = task.run
-    problem, rules = run.project.file.problem, run.project.file.monitoring
-    with run.store.read() as session:
-        production = predictions.production_of(session, run.project_id, run.project.name)
-        features = predictions.newest_features(session, run.project_id, run.project.name)
-        last = predictions.last_batch(session, run.project_id)
-        by_month = problem.event_time is not None and (rules.window == "month" or month is not None)
-        if month is not None:
-            window = parse_month(month)
-        elif by_month:
-            newest = (
-                last.window_to if last is not None and last.window_to is not None else _newest_event(task, features)
-            )
-            window = newest_complete_month(newest) if newest is not None else Window(None, None)
-        else:
-            profile = parse_profile(artifacts.get(session, production.profile))
-            window = Window(profile.window[1] if problem.event_time is not None else None, None)
-        batches = _batches_of(session, run.project_id, window)
-        if batches and batches[-1].version_id != production.version_id:
-            production = _version(session, batches[-1].version_id)
-        kept = tuple(batch for batch in batches if batch.version_id == production.version_id)
-        later = (
-            session.execute(
-                select(col(MonitorReport.id)).where(
-                    col(MonitorReport.project_id) == run.project_id, col(MonitorReport.window_to) > window.end
-                )
-            ).first()
-            if window.end is not None
-            else None
-        )
-        return Subject(production, kept, features), artifacts.get(session, production.profile), window, later is None
-
-
-def _newest_event(task: TaskContext, features: FeatureSet) -> datetime | None:
-    frame = predictions.offline_frame(task.run.store, task.run.project, features.id or 0, (None, None))
-    return predictions.event_window(frame, task.run.project.file.problem.event_time)[1]
-
-
-def _batches_of(session: Session, project_id: int, window: Window) -> list[PredictionBatch]:
-    rows = (
-        session.execute(
-            select(PredictionBatch)
-            .where(col(PredictionBatch.project_id) == project_id)
-            .order_by(col(PredictionBatch.id))
-        )
-        .scalars()
-        .all()
-    )
-    return [
-        row
-        for row in rows
-        if (window.end is None or row.window_from is None or row.window_from < window.end)
-        and (window.begin is None or row.window_to is None or row.window_to > window.begin)
-    ]
-
-
-def _version(session: Session, version_id: int) -> Production:
-    row, model = session.execute(
-        select(ModelVersion, col(Model.name))
-        .join(Model, col(Model.id) == col(ModelVersion.model_id))
-        .where(col(ModelVersion.id) == version_id)
-    ).one()
-    return predictions.as_production(row, str(model))
 
 
 def _observe(
@@ -217,7 +138,7 @@ def kept_scores(task: TaskContext, frame: pd.DataFrame, batches: tuple[Predictio
         return none
     with task.run.store.read() as session:
         parts = [pd.read_parquet(io.BytesIO(artifacts.get(session, batch.artifact))) for batch in batches]
-    given = pd.concat(parts, ignore_index=True).drop_duplicates(keys, keep="last")
+    given = pd.concat(parts, ignore_index=True).drop_duplicates(keys, keep="first")
     if frame.duplicated(keys).any():
         return none
     if problem.event_time:
@@ -312,4 +233,4 @@ def _says(found: Report, window: Window) -> str:
     return f"{window}: {found.rows:,} rows, {found.labelled_rows:,} labelled; {verdict}"
 
 
-__all__ = ["Subject", "kept_scores", "labels_of", "monitor"]
+__all__ = ["kept_scores", "labels_of", "monitor"]

@@ -1,7 +1,9 @@
 """Published feature sets and the views in them."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from app.store.queries.rows import made
 from app.store.reader import Reader
@@ -9,14 +11,22 @@ from app.store.reader import Reader
 
 @dataclass(frozen=True)
 class ViewRow:
-    """One view of a feature set: its Delta table, version, rows, columns and the digest of its function."""
+    """One view of a feature set (or its spine): its Delta table and what `project.toml` said about it then."""
 
     name: str
     table: str
     version: int
     rows: int
     columns: tuple[str, ...]
+    kinds: tuple[str, ...]
     function: str
+    digest: str
+    is_spine: bool
+    entity: tuple[str, ...]
+    event_time: str | None
+    ttl_hours: float | None
+    description: str
+    owner: str
 
 
 @dataclass(frozen=True)
@@ -74,17 +84,7 @@ def feature_set(reader: Reader, project: str, version: int | None = None) -> Fea
 
 
 def _shown(row: _Stored) -> FeatureSetRow:
-    views = tuple(
-        ViewRow(
-            name=name,
-            table=str(view.get("table", "")),
-            version=int(view.get("version", 0)),
-            rows=int(view.get("rows", 0)),
-            columns=tuple(str(column) for column in view.get("columns", [])),
-            function=str(view.get("function", "")),
-        )
-        for name, view in json.loads(row.views).items()
-    )
+    views = tuple(_view(name, view) for name, view in json.loads(row.views).items())
     return FeatureSetRow(
         project=row.project,
         version=row.version,
@@ -96,4 +96,24 @@ def _shown(row: _Stored) -> FeatureSetRow:
         statistics=row.statistics,
         created_at=row.created_at,
         views=views,
+    )
+
+
+def _view(name: str, view: Mapping[str, Any]) -> ViewRow:
+    columns = [one if isinstance(one, Mapping) else {"name": one} for one in view.get("columns", [])]
+    return ViewRow(
+        name=name,
+        table=str(view.get("table", "")),
+        version=int(view.get("version", 0)),
+        rows=int(view.get("rows", 0)),
+        columns=tuple(str(column["name"]) for column in columns),
+        kinds=tuple(str(column.get("kind", "")) for column in columns),
+        function=str(view.get("function", "")),
+        digest=str(view.get("digest", "")),
+        is_spine=bool(view.get("is_spine", False)),
+        entity=tuple(view.get("entity") or ()),
+        event_time=view.get("event_time"),
+        ttl_hours=view.get("ttl_hours"),
+        description=str(view.get("description") or ""),
+        owner=str(view.get("owner") or ""),
     )

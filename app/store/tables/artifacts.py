@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Column, ForeignKey, LargeBinary
 from sqlmodel import Field
 
-from app.store.tables.base import Table, moment
+from app.store.tables.base import Table, moment, size
 
 
 class Artifact(Table, table=True):
@@ -13,7 +13,7 @@ class Artifact(Table, table=True):
 
     __tablename__ = "artifact"
     digest: str = Field(primary_key=True, min_length=64, max_length=64)
-    size_bytes: int = Field(ge=0)
+    size_bytes: int = size()
     kind: str
     media_type: str
     created_at: datetime = moment()

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import ConfigDict
-from sqlalchemy import Column, ForeignKey
+from sqlalchemy import BigInteger, Column, ForeignKey
 from sqlmodel import Field, SQLModel
 
 from app.store.columns import Finite, LongText, UtcTime, Word
@@ -16,7 +16,7 @@ Digest = Annotated[str, Field(min_length=64, max_length=64)]
 class Table(SQLModel):
     """A row that is validated before it is inserted (`app.store.engine` does it at flush)."""
 
-    model_config = ConfigDict(extra="forbid", validate_default=False)  # type: ignore[assignment]
+    model_config = ConfigDict(extra="forbid", validate_default=False, allow_inf_nan=False)  # type: ignore[assignment]
 
 
 def moment(*, nullable: bool = False, index: bool = False) -> Any:
@@ -29,6 +29,12 @@ def number(*, nullable: bool = False) -> Any:
     """A finite float column."""
     kwargs: dict[str, Any] = {"sa_type": Finite, "nullable": nullable}
     return Field(default=None, **kwargs) if nullable else Field(**kwargs)
+
+
+def size(*, nullable: bool = False) -> Any:
+    """A count of bytes, which may pass two thousand million."""
+    column: Column[Any] = Column(BigInteger, nullable=nullable)
+    return Field(default=None, ge=0, sa_column=column) if nullable else Field(ge=0, sa_column=column)
 
 
 def word(kind: type[StrEnum], default: StrEnum | None = None) -> Any:
@@ -50,4 +56,4 @@ def refers(target: str, *, nullable: bool = False, index: bool = True, primary_k
     return Field(default=None, sa_column=column) if nullable else Field(sa_column=column)
 
 
-__all__ = ["Digest", "Table", "datetime", "long_text", "moment", "number", "refers", "word"]
+__all__ = ["Digest", "Table", "datetime", "long_text", "moment", "number", "refers", "size", "word"]

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
 from app.domain.states import QuarantineState
-from app.store.tables.base import Table, long_text, moment, refers, word
+from app.store.tables.base import Table, long_text, moment, refers, size, word
 
 
 class Snapshot(Table, table=True):
@@ -43,7 +43,7 @@ class SourceFile(Table, table=True):
     source: str
     path: str = long_text()
     digest: str = Field(min_length=64, max_length=64)
-    size_bytes: int = Field(ge=0)
+    size_bytes: int = size()
     rows: int = Field(ge=0)
 
 
@@ -51,11 +51,15 @@ class QuarantinedRow(Table, table=True):
     """A row that broke the contract, with the rule and the reason."""
 
     __tablename__ = "quarantined_row"
+    __table_args__ = (
+        Index("quarantine_by_rule", "snapshot_id", "rule"),
+        Index("quarantine_by_state", "state", "snapshot_id"),
+    )
     id: int | None = Field(default=None, primary_key=True)
-    snapshot_id: int = refers("snapshot.id")
+    snapshot_id: int = refers("snapshot.id", index=False)
     row_number: int = Field(ge=0)
     file: str = long_text()
-    rule: str = Field(index=True)
+    rule: str
     reason: str = long_text()
     content: str = long_text("{}")
     state: QuarantineState = word(QuarantineState, QuarantineState.OPEN)

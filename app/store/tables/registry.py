@@ -25,6 +25,7 @@ class ModelVersion(Table, table=True):
     __tablename__ = "model_version"
     __table_args__ = (
         UniqueConstraint("model_id", "version"),
+        Index("version_by_stage", "stage", "model_id"),
         Index(
             "one_production_version",
             "model_id",

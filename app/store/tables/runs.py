@@ -6,7 +6,7 @@ from sqlalchemy import Index
 from sqlmodel import Field
 
 from app.domain.states import CauseKind, RunState, TaskState
-from app.store.tables.base import Table, long_text, moment, number, refers, word
+from app.store.tables.base import Table, long_text, moment, number, refers, size, word
 
 
 class Run(Table, table=True):
@@ -16,6 +16,10 @@ class Run(Table, table=True):
     __table_args__ = (
         Index("run_by_state", "state", "id"),
         Index("run_by_project", "project_id", "flow", "id"),
+        Index("run_by_flow", "flow", "id"),
+        Index("run_by_start", "started_at", "id"),
+        Index("run_by_end", "finished_at", "id"),
+        Index("run_by_duration", "duration_s", "id"),
     )
     id: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True, max_length=12)
@@ -41,15 +45,16 @@ class Run(Table, table=True):
     stages_done: int = Field(default=0, ge=0)
     error: str = long_text()
     next_step: str = long_text()
-    peak_rss_bytes: int | None = None
+    peak_rss_bytes: int | None = size(nullable=True)
 
 
 class Task(Table, table=True):
     """One task of a run; it writes its own row, and its end stands in the transaction of its result."""
 
     __tablename__ = "task"
+    __table_args__ = (Index("task_by_run", "run_id", "ordinal"),)
     id: int | None = Field(default=None, primary_key=True)
-    run_id: int = refers("run.id")
+    run_id: int = refers("run.id", index=False)
     name: str = Field(max_length=100)
     ordinal: int = Field(ge=0)
     state: TaskState = word(TaskState)
@@ -85,6 +90,6 @@ class ResourceSample(Table, table=True):
     seq: int = Field(primary_key=True, ge=0)
     at: datetime = moment()
     cpu_percent: float | None = number(nullable=True)
-    rss_bytes: int | None = None
+    rss_bytes: int | None = size(nullable=True)
     gpu_percent: float | None = number(nullable=True)
-    gpu_memory_bytes: int | None = None
+    gpu_memory_bytes: int | None = size(nullable=True)

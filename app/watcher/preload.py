@@ -1,8 +1,11 @@
 """What the fork server imports once, so that no flow child has to; imported, never used, before a fork."""
 
+import gc
 import importlib
 import os
 import sys
+
+from app.orchestration.deployments import FLOWS
 
 MODULES = (
     "prefect",
@@ -21,7 +24,7 @@ MODULES = (
     "scipy.stats",
     "sqlmodel",
     "flows.harness",
-    *(f"flows.{name}" for name in ("ingest", "features", "train", "deploy", "predict", "monitor", "arrival")),
+    *(f"flows.{name}" for name in FLOWS),
 )
 
 
@@ -32,6 +35,24 @@ def preload() -> None:
             importlib.import_module(module)
         except Exception as error:
             sys.stderr.write(f"preload: {module}: {type(error).__name__}: {error}\n")
+    _warm()
+    gc.collect()
+    gc.freeze()  # what is shared with the children is not copied by their collector
+
+
+def _warm() -> None:
+    """What every run computes and no run changes; single-threaded, and closed before the fork."""
+    from sqlalchemy.orm import configure_mappers
+
+    from app.machine.environment import this_environment
+    from app.store.engine import Store
+
+    configure_mappers()
+    this_environment()
+    store = Store("sqlite://")
+    with store.read() as session:
+        session.connection().exec_driver_sql("SELECT 1")
+    store.close()
 
 
 if os.environ.get("TRAINMASTER_PRELOAD") == "1":

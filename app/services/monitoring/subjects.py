@@ -1,0 +1,124 @@
+"""What a report is about: which window, and whose answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from app.services import predictions
+from app.services.predictions import Production
+from app.services.running import TaskContext
+from app.store import artifacts
+from app.store.tables import FeatureSet, Model, ModelVersion, MonitorReport, PredictionBatch
+
+if TYPE_CHECKING:
+    from app.monitoring.windows import Window
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a report is about: the version that answered, its batches, and the features that they were made from."""
+
+    production: Production
+    batches: tuple[PredictionBatch, ...]
+    features: FeatureSet
+
+
+def choose(task: TaskContext, month: str | None) -> tuple[Subject, bytes, Window, bool]:
+    """The window, who answered in it, and whether no later window was reported."""
+    from app.monitoring.reference import parse_profile
+    from app.monitoring.windows import Window, newest_complete_month, parse_month
+
+    run = task.run
+    problem, rules = run.project.file.problem, run.project.file.monitoring
+    with run.store.read() as session:
+        production = predictions.production_of(session, run.project_id, run.project.name)
+        features = predictions.newest_features(session, run.project_id, run.project.name)
+        last = predictions.last_batch(session, run.project_id)
+        by_month = problem.event_time is not None and (rules.window == "month" or month is not None)
+        if month is not None:
+            window = parse_month(month)
+        elif by_month:
+            newest = (
+                last.window_to if last is not None and last.window_to is not None else _newest_event(task, features)
+            )
+            window = newest_complete_month(newest) if newest is not None else Window(None, None)
+        else:
+            profile = parse_profile(artifacts.get(session, production.profile))
+            window = Window(profile.window[1] if problem.event_time is not None else None, None)
+        batches = _batches_of(session, run.project_id, window)
+        answering = answered_by(batches, window)
+        if answering is not None and answering != production.version_id:
+            production = _version(session, answering)
+        kept = tuple(batch for batch in batches if batch.version_id == production.version_id)
+        later = (
+            session.execute(
+                select(col(MonitorReport.id)).where(
+                    col(MonitorReport.project_id) == run.project_id, col(MonitorReport.window_to) > window.end
+                )
+            ).first()
+            if window.end is not None
+            else None
+        )
+        return Subject(production, kept, features), artifacts.get(session, production.profile), window, later is None
+
+
+def answered_by(batches: Sequence[PredictionBatch], window: Window) -> int | None:
+    """The version whose answers a report is about: the one that first answered most of the window.
+
+    A later version that predicts an old month again does not count: it may have been trained on that month. Without
+    event times every batch covers everything, and the newest one counts.
+    """
+    if not batches:
+        return None
+    if window.begin is None or window.end is None or any(batch.window_from is None for batch in batches):
+        return batches[-1].version_id
+    covered = [_overlap_s(batch, window.begin, window.end) for batch in batches]
+    return next(
+        batch.version_id for batch, seconds in zip(batches, covered, strict=True) if seconds >= max(covered) / 2
+    )
+
+
+def _overlap_s(batch: PredictionBatch, begin: datetime, end: datetime) -> float:
+    first, last = batch.window_from or begin, batch.window_to or end
+    return max((min(last, end) - max(first, begin)).total_seconds(), 0.0)
+
+
+def _newest_event(task: TaskContext, features: FeatureSet) -> datetime | None:
+    frame = predictions.offline_frame(task.run.store, task.run.project, features.id or 0, (None, None))
+    return predictions.event_window(frame, task.run.project.file.problem.event_time)[1]
+
+
+def _batches_of(session: Session, project_id: int, window: Window) -> list[PredictionBatch]:
+    rows = (
+        session.execute(
+            select(PredictionBatch)
+            .where(col(PredictionBatch.project_id) == project_id)
+            .order_by(col(PredictionBatch.id))
+        )
+        .scalars()
+        .all()
+    )
+    return [
+        row
+        for row in rows
+        if (window.end is None or row.window_from is None or row.window_from < window.end)
+        and (window.begin is None or row.window_to is None or row.window_to > window.begin)
+    ]
+
+
+def _version(session: Session, version_id: int) -> Production:
+    row, model = session.execute(
+        select(ModelVersion, col(Model.name))
+        .join(Model, col(Model.id) == col(ModelVersion.model_id))
+        .where(col(ModelVersion.id) == version_id)
+    ).one()
+    return predictions.as_production(row, str(model))
+
+
+__all__ = ["Subject", "answered_by", "choose"]

@@ -1,0 +1,18 @@
+"""Keeping the store sound: check it, back it up, put a backup back, heal what died."""
+
+from app.services.upkeep.checking import Problem, Report, fsck
+from app.services.upkeep.copies import Backup, Restored, backup, next_backup, restore
+from app.services.upkeep.healing import Healed, heal
+
+__all__ = [
+    "Backup",
+    "Healed",
+    "Problem",
+    "Report",
+    "Restored",
+    "backup",
+    "fsck",
+    "heal",
+    "next_backup",
+    "restore",
+]

@@ -1,0 +1,53 @@
+"""What SQLite's complaints mean for a person, and what to do next."""
+
+from pathlib import Path
+
+from app.domain.errors import Busy, Damaged, NotFound, Refused, TrainmasterError, Unavailable
+
+RESTORE = "trainmaster store restore BACKUP (backups lie in .trainmaster/backups)"
+
+
+def explained(message: str, file: str | None) -> TrainmasterError | None:
+    """The error behind a complaint of the database, or None when it is none of the file's.
+
+    >>> print(explained("file is not a database", "s.db"))
+    s.db: this is not a Trainmaster store (file is not a database)
+      next: trainmaster store restore BACKUP (backups lie in .trainmaster/backups)
+    >>> explained("UNIQUE constraint failed: run.key", "s.db") is None
+    True
+    """
+    if file is None:
+        return None
+    if "locked" in message or "busy" in message:
+        return Busy("the store is held by another writer", next_step="try again, or: trainmaster status")
+    if "not a database" in message:
+        return Damaged(f"this is not a Trainmaster store ({message})", where=file, next_step=RESTORE)
+    if "malformed" in message or "disk I/O error" in message:
+        return Damaged(f"the store is damaged ({message})", where=file, next_step=RESTORE)
+    if "readonly" in message or "read-only" in message:
+        return Refused("the store may not be written", where=file, next_step=f"chmod u+w {Path(file).parent} {file}")
+    if "unable to open" in message:
+        if not Path(file).exists():
+            return NotFound(f"there is no store at {file}", next_step="trainmaster up")
+        return Refused("the store cannot be opened", where=file, next_step=f"chmod u+rw {Path(file).parent} {file}")
+    if "full" in message and "disk" in message:
+        return Unavailable("the disk is full; nothing was written", where=file, next_step="free some space, try again")
+    return None
+
+
+def shape_problem(file: Path) -> str | None:
+    """Why a file cannot be a whole SQLite database, judged by its length and first 100 bytes, or None."""
+    size = file.stat().st_size
+    if size == 0:
+        return None
+    with file.open("rb") as stream:
+        head = stream.read(100)
+    if len(head) < 100 or not head.startswith(b"SQLite format 3\x00"):
+        return "file is not a database"
+    page = int.from_bytes(head[16:18], "big")
+    page = 65_536 if page == 1 else page
+    pages = int.from_bytes(head[28:32], "big")
+    log = file.with_name(file.name + "-wal")
+    if size < page * pages and not (log.exists() and log.stat().st_size):
+        return f"malformed: {size} bytes where {page * pages} should be"
+    return None

@@ -1,0 +1,348 @@
+"""The control room: shell, places as modes, command line, palette, themes; what it does stands in `app.tui.acts`."""
+
+import asyncio
+import contextlib
+import os
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from textual.app import App, SystemCommand
+from textual.events import AppBlur, AppFocus
+from textual.screen import Screen
+
+from app.domain.errors import TrainmasterError
+from app.domain.workspace import Workspace
+from app.store.reader import Reader
+from app.tui import acts
+from app.tui.actions import EVERYWHERE, PLACES, Keymap, sign
+from app.tui.glyphs import SETS, Glyphs
+from app.tui.inks import Inks
+from app.tui.poller import INTERVAL_S
+from app.tui.screens.place import PlaceScreen
+from app.tui.settings import read_settings
+from app.tui.text import plain
+from app.tui.themes import DEFAULT, THEMES
+
+if TYPE_CHECKING:
+    from app.machine.sampler import MachineSample
+
+Severity = Literal["information", "warning", "error"]
+HISTORY = 240
+SAMPLE_S = 1.0
+
+
+def utc_now() -> datetime:
+    """The time of the clock."""
+    return datetime.now(UTC)
+
+
+class ControlRoom(App[None]):
+    """The screen of one workspace; closing it never stops a flow."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "Trainmaster"
+    DEFAULT_MODE = "overview"
+    HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (60, "-narrow"), (100, "-broad")]
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (30, "-tall")]
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        machine: "Sequence[MachineSample] | None" = None,
+        start_services: bool = True,
+        interval_s: float = INTERVAL_S,
+    ) -> None:
+        settings = read_settings(workspace)
+        self.workspace = workspace
+        self.environment = settings.environment
+        self.keymap = Keymap(own=settings.keys)
+        self.glyphs: Glyphs = SETS[settings.glyphs]
+        self.clock = clock
+        self.interval_s = interval_s
+        self.acts = acts.Acts(workspace)
+        self.samples: deque[MachineSample] = deque(maxlen=HISTORY)
+        self._recorded = machine is not None
+        self.samples.extend(machine or ())
+        self._start_services = start_services
+        self._store_url = settings.store_url or f"sqlite:///{workspace.store_file}"
+        self._reader: Reader | None = None
+        self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="poller")
+        self._sampler = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sampler")
+        self._last_place = "overview"
+        self._inks: tuple[str, Inks] | None = None
+        self.crash_report: str = ""
+        super().__init__()
+        for theme in THEMES:
+            self.register_theme(theme)
+        for place in PLACES:
+            self.add_mode(place.name, _screen_of(place.name))
+        if self.no_color:
+            self.theme = "mono"
+        else:
+            self.theme = settings.theme if settings.theme in self.available_themes else DEFAULT
+
+    # -- what screens use ----------------------------------------------------------------------------------------
+
+    def reader(self) -> Reader:
+        """The store's reader; raises NotFound while there is no store yet."""
+        if self._reader is None:
+            url = self._store_url
+            self._reader = Reader.of_file(self.workspace.store_file) if url.startswith("sqlite") else Reader(url)
+        return self._reader
+
+    @property
+    def inks(self) -> Inks:
+        """The inks of the theme that is on."""
+        if self._inks is None or self._inks[0] != self.theme:
+            mono = self.theme == "mono" or self.no_color
+            self._inks = (self.theme, Inks(self.theme_variables, mono=mono))
+        return self._inks[1]
+
+    def say(self, text: object, *, severity: Severity = "information", timeout: float = 6) -> None:
+        """Show a toast; the text is never markup."""
+        self.notify(plain(text, 300), severity=severity, timeout=timeout, markup=False)
+
+    def complain(self, error: BaseException) -> None:
+        """Say what went wrong, why, and what to do next."""
+        if isinstance(error, TrainmasterError):
+            where = f"{error.where}: " if error.where else ""
+            after = f"\nnext: {plain(error.next_step, 200)}" if error.next_step else ""
+            text = plain(where + error.message, 300) + after
+        else:
+            text = plain(f"{type(error).__name__}: {error}", 300) + "\nnext: trainmaster status"
+        self.notify(text, severity="error", timeout=12, markup=False)
+
+    async def act(self, work: Callable[[], object], *, doing: str = "", done: str = "") -> object | None:
+        """Do an act in a thread; a failure becomes a toast and gives None."""
+        if doing:
+            self.say(doing, timeout=3)
+        try:
+            result = await asyncio.to_thread(work)
+        except Exception as error:  # whatever an act throws, the screen stays
+            self.complain(error)
+            return None
+        if done:
+            self.say(done)
+        screen = self.screen
+        if isinstance(screen, PlaceScreen):
+            screen.poller.nudge(reload=True)
+        return result if result is not None else True
+
+    def start_act(self, work: Callable[[], object], *, doing: str = "", done: str = "") -> None:
+        """The same, without waiting for it."""
+        self.run_worker(self.act(work, doing=doing, done=done), group="acts", exit_on_error=False)
+
+    def only_project(self) -> str | None:
+        """The project when there is just one; a toast names the way when there are more or none."""
+        folder = self.workspace.projects
+        names = sorted(p.parent.name for p in folder.glob("*/project.toml")) if folder.is_dir() else []
+        if not names:
+            self.say("There is no project yet. next: trainmaster init NAME --from FILE", severity="warning")
+        return names[0] if names else None
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        """Begin to sample the machine, and start what is not up."""
+        if not self._recorded:
+            self.run_worker(self._watch_machine(), group="sampler", exit_on_error=False)
+        if self._start_services:
+            self.run_worker(self._up(), group="up", exit_on_error=False)
+
+    async def _watch_machine(self) -> None:
+        await asyncio.sleep(0.2)  # the first frame first: psutil is not loaded before it
+        from app.machine.sampler import sample_machine
+
+        loop = asyncio.get_running_loop()
+        while True:
+            if self.app_focus:
+                with contextlib.suppress(Exception):  # a reading less
+                    self.samples.append(await loop.run_in_executor(self._sampler, sample_machine, self.workspace.root))
+            await asyncio.sleep(SAMPLE_S)
+
+    async def _up(self) -> None:
+        try:
+            await asyncio.sleep(0.5)  # the first frame first
+            await asyncio.to_thread(self.acts.open_store)
+            if isinstance(self.screen, PlaceScreen):
+                self.screen.poller.nudge(reload=True)
+            if not await asyncio.to_thread(self.acts.is_up):
+                self.say("The services are not up: starting them in the background.")
+                await asyncio.to_thread(self.acts.up)
+        except Exception as error:  # services stay down; the screen says so and works on
+            self.complain(error)
+
+    def on_app_blur(self, _event: AppBlur) -> None:
+        """Nobody looks: poll no more."""
+        if isinstance(self.screen, PlaceScreen):
+            self.screen.poller.stop()
+
+    def on_app_focus(self, _event: AppFocus) -> None:
+        """Somebody looks again."""
+        if isinstance(self.screen, PlaceScreen) and self.screen.is_mounted:
+            self.screen.poller.start()
+
+    async def on_unmount(self) -> None:
+        """Give threads and connections back."""
+        self.executor.shutdown(wait=False, cancel_futures=True)
+        self._sampler.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(self.acts.close)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Restore the terminal and name a log file; flows are other processes and go on."""
+        if self.is_headless:
+            super()._handle_exception(error)
+            return
+        report = "".join(traceback.format_exception(error))
+        path = self.workspace.logs / f"screen-{time.strftime('%Y%m%dT%H%M%S')}.log"
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
+                stream.write(report)
+        self.crash_report = (
+            f"The control room stopped: {plain(f'{type(error).__name__}: {error}', 200)}\n"
+            f"  report: {path}\n  Runs and services go on. next: trainmaster"
+        )
+        self._return_code = 1
+        self._exit_renderables.clear()
+        self._close_messages_no_wait()
+
+    # -- everywhere ----------------------------------------------------------------------------------------------
+
+    def go(self, place: str) -> None:
+        """Go to a place."""
+        if place != self.current_mode:
+            self._last_place = self.current_mode
+            self.switch_mode(place)
+
+    def do_go_last(self) -> None:
+        """Back to the place before."""
+        self.go(self._last_place)
+
+    def do_go_palette(self) -> None:
+        """Open the palette."""
+        self.action_command_palette()
+
+    def do_go_help(self) -> None:
+        """Say what the keys do here."""
+        from app.tui.dialogs.help import Help
+
+        if isinstance(self.screen, PlaceScreen):
+            self.push_screen(Help(self.keymap, self.screen.scopes(), self.screen.place))
+
+    async def do_undo_last(self) -> None:
+        """Undo the last promotion."""
+        from app.tui.dialogs.registry import ask_undo
+
+        await ask_undo(self)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: every action that holds here, and the themes."""
+        if not isinstance(screen, PlaceScreen):
+            return
+        for action in self.keymap.here(screen.scopes()):
+            if action.id != "go.palette":
+                yield SystemCommand(
+                    f"{action.says[:1].upper()}{action.says[1:]}",
+                    f"{sign(action.key)} · {action.id}",
+                    lambda action=action: self.run_worker(screen.perform(action), exit_on_error=False),
+                )
+        yield SystemCommand("Theme", "choose colours", self.action_change_theme)
+
+    def commands(self) -> list[str]:
+        """What the command line completes."""
+        themes = [f"theme {name}" for name in sorted(self.available_themes)]
+        glyphs = [f"glyphs {name}" for name in SETS]
+        names = [name for place in PLACES for name in (place.name, place.short.lower())]
+        ids = [action.id for action in self.keymap.actions]
+        return [*dict.fromkeys(names), "quit", "help", "keys", "up", "down", *themes, *glyphs, *ids]
+
+    async def command(self, text: str, screen: PlaceScreen) -> None:
+        """Do what was typed on the command line."""
+        word, _, rest = text.strip().partition(" ")
+        place = next((p for p in PLACES if word and word.lower() in (p.name, p.short.lower(), p.key)), None)
+        if not word:
+            return
+        if place is not None:
+            self.go(place.name)
+        elif word in ("quit", "q", "exit"):
+            self.exit()
+        elif word in ("help", "keys", "h"):
+            self.do_go_help()
+        elif word == "theme" and rest in self.available_themes:
+            self.theme = rest
+        elif word == "glyphs" and rest in SETS:
+            self.glyphs = SETS[rest]
+            for shown in self.screen_stack:
+                if isinstance(shown, PlaceScreen):
+                    shown.set_class(rest == "ascii", "-ascii")
+                    shown.redraw()
+                    shown.refresh(layout=True)
+        elif word == "up":
+            self.start_act(self.acts.up, doing="Starting the services.")
+        elif word == "down":
+            self.start_act(self.acts.down, doing="Stopping the services.")
+        elif word in self.keymap.by_id and {EVERYWHERE, *screen.scopes()}.intersection(self.keymap.by_id[word].on):
+            await screen.perform(self.keymap.by_id[word])
+        else:
+            self.say(f"no command {word!r} here; ? lists them, tab completes", severity="warning")
+
+    def watch_theme(self, _theme: str) -> None:
+        """Other colours: draw everything again."""
+        for shown in self.screen_stack if self.is_running else ():
+            for widget in shown.query("*"):
+                widget.refresh()
+
+
+def _screen_of(place: str) -> Callable[[], Screen[None]]:
+    def make() -> Screen[None]:
+        match place:
+            case "overview":
+                from app.tui.screens.overview import OverviewScreen
+
+                return OverviewScreen()
+            case "data":
+                from app.tui.screens.data import DataScreen
+
+                return DataScreen()
+            case "runs":
+                from app.tui.screens.runs import RunsScreen
+
+                return RunsScreen()
+            case "registry":
+                from app.tui.screens.registry import RegistryScreen
+
+                return RegistryScreen()
+            case "monitoring":
+                from app.tui.screens.monitoring import MonitoringScreen
+
+                return MonitoringScreen()
+            case _:
+                from app.tui.screens.infrastructure import InfrastructureScreen
+
+                return InfrastructureScreen()
+
+    return make
+
+
+def run(workspace: Workspace) -> int:
+    """Open the control room on a workspace; gives the exit status."""
+    app = ControlRoom(workspace)
+    app.run()
+    if app.crash_report:
+        import sys
+
+        sys.stderr.write(app.crash_report + "\n")
+    return app.return_code or 0
+
+
+__all__ = ["ControlRoom", "run"]

@@ -1,0 +1,228 @@
+"""The frame of every dialog: facts, perhaps fields, Cancel first; enter never confirms, escape leaves all as it is."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal
+from textual.events import Click, Key
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.strip import Strip
+from textual.widget import Widget
+from textual.widgets import Input
+
+from app.tui.lines import Line, line, strip_of, wrapped
+from app.tui.panel import Bar, Lines, inks_of
+from app.tui.text import content
+
+if TYPE_CHECKING:
+    from app.tui.app import ControlRoom
+
+LABEL = 16
+ROOM = 70
+
+
+class Choice(Widget, can_focus=True):
+    """A button of one row, `( Cancel )`; space or enter presses it, a sleeping one says why it sleeps."""
+
+    class Pressed(Message):
+        """It was pressed."""
+
+        def __init__(self, choice: "Choice") -> None:
+            super().__init__()
+            self.choice = choice
+
+    def __init__(self, label: str, *, id: str, awake: bool = True) -> None:
+        super().__init__(id=id)
+        self.label, self.awake = label, awake
+        self.styles.width = len(label) + 4
+
+    def wake(self, awake: bool) -> None:
+        """Let it be pressed, or not."""
+        if awake != self.awake:
+            self.awake = awake
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """The button."""
+        ink = "here" if self.has_focus else "bold" if self.awake else "faint"
+        return strip_of(line((f"( {self.label} )", ink)) if y == 0 else (), self.size.width, inks_of(self))
+
+    def on_key(self, event: Key) -> None:
+        """Press it."""
+        if event.key in ("enter", "space"):
+            event.stop()
+            self._press()
+
+    def on_click(self, _event: Click) -> None:
+        """Press it."""
+        self._press()
+
+    def _press(self) -> None:
+        if self.awake:
+            self.post_message(self.Pressed(self))
+
+    def watch_has_focus(self, focused: bool) -> None:
+        """Focus is shown by reversing it."""
+        super().watch_has_focus(focused)
+        self.refresh()
+
+
+def fact(label: str, value: object, ink: str = "", *, room: int = ROOM - LABEL, most: int = 3) -> list[Line]:
+    """A labelled fact, broken over at most `most` lines.
+
+    >>> fact("Undo", "z puts v1 back")[0][0]
+    ('Undo            ', 'dim')
+    """
+    pieces = wrapped(value, room, most) or [""]
+    return [line((f"{label if at == 0 else '':<{LABEL}}", "dim"), (piece, ink)) for at, piece in enumerate(pieces)]
+
+
+class Dialog(ModalScreen[bool]):
+    """A question; a subclass gives facts and fields and does the act in `confirm`."""
+
+    AUTO_FOCUS = "#cancel"
+
+    def __init__(
+        self, title: str, lines: Sequence[Line], *, confirm: str, key: str | None = None, production: bool = False
+    ) -> None:
+        super().__init__()
+        self._title, self._lines, self._confirm = title, tuple(lines), confirm
+        self._key, self._production = key, production
+
+    @property
+    def control(self) -> "ControlRoom":
+        """The app."""
+        return cast("ControlRoom", self.app)
+
+    def fields(self) -> ComposeResult:
+        """Inputs between facts and buttons."""
+        yield from ()
+
+    def ready(self) -> bool:
+        """Whether what is typed lets the act happen."""
+        return True
+
+    def hint(self) -> str:
+        """Why the confirming button sleeps, or which key confirms."""
+        return f"{self._key} does it" if self._key else ""
+
+    def copied(self) -> str:
+        """What `y` copies: the same act as a command; nothing when there is none."""
+        return ""
+
+    def compose(self) -> ComposeResult:
+        """Facts, fields, buttons."""
+        with Container(id="dialog") as frame:
+            yield Lines(self._lines, id="facts")
+            yield from self.fields()
+            with Horizontal(classes="buttons"):
+                yield Choice("Cancel", id="cancel")
+                yield Choice(self._confirm, id="confirm", awake=self.ready())
+                yield Bar(id="hint")
+        frame.border_title = content(self._title)
+        frame.border_subtitle = content("esc leaves everything as it is")
+        frame.set_class(self._production, "-production")
+
+    def on_mount(self) -> None:
+        """Say which key confirms."""
+        self.set_class(self.control.glyphs.name == "ascii", "-ascii")
+        self.review()
+
+    def review(self) -> None:
+        """Wake or put to sleep what confirms."""
+        self.query_one("#confirm", Choice).wake(self.ready())
+        self.query_one("#hint", Bar).show(line((self.hint(), "dim")))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """What is typed decides whether the act may happen."""
+        event.stop()
+        self.review()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter goes to the next field and never confirms."""
+        event.stop()
+        self.focus_next()
+
+    def on_key(self, event: Key) -> None:
+        """Escape leaves; the confirming letter confirms; arrows go through buttons and fields."""
+        typing = isinstance(self.focused, Input)
+        if event.key == "escape":
+            event.stop()
+            self.dismiss(False)
+        elif event.key in ("down", "up") or (not typing and event.key in ("left", "right")):
+            event.stop()
+            (self.focus_next if event.key in ("down", "right") else self.focus_previous)()
+        elif not typing and self._key and event.key == self._key and self.ready():
+            event.stop()
+            self.dismiss(True)
+        elif not typing and event.key == "y" and self.copied():
+            event.stop()
+            self.app.copy_to_clipboard(self.copied())
+            self.control.say("copied the command")
+
+    def on_choice_pressed(self, event: Choice.Pressed) -> None:
+        """Cancel, or do it."""
+        event.stop()
+        self.dismiss(event.choice.id == "confirm" and self.ready())
+
+
+class Ask(Dialog):
+    """A question that one letter answers: what costs others is confirmed by `y`."""
+
+    def __init__(self, title: str, lines: Sequence[Line], *, confirm: str) -> None:
+        super().__init__(title, lines, confirm=confirm, key="y")
+
+
+class Reasoned(Dialog):
+    """A question that wants a reason, and perhaps a name typed in full."""
+
+    def __init__(
+        self,
+        title: str,
+        lines: Sequence[Line],
+        *,
+        confirm: str,
+        name: str = "",
+        command: str = "",
+        production: bool = False,
+    ) -> None:
+        super().__init__(title, lines, confirm=confirm, production=production)
+        self._name, self._command = name, command
+        self.reason = ""
+
+    def fields(self) -> ComposeResult:
+        """Reason, and the name to type."""
+        with Horizontal(classes="field -short-label"):
+            label = Bar(classes="label")
+            label.show(line(("Reason", "dim")))
+            yield label
+            yield Input(id="reason", placeholder="why, in one sentence", max_length=500)
+        if self._name:
+            with Horizontal(classes="field"):
+                label = Bar(classes="label")
+                label.show(line(("Type the model name to confirm:", "dim")))
+                yield label
+                yield Input(id="name", max_length=80)
+
+    def ready(self) -> bool:
+        """Both are given."""
+        if not self.is_mounted or not self.query("#reason"):
+            return False
+        self.reason = self.query_one("#reason", Input).value.strip()
+        typed = self.query_one("#name", Input).value.strip() if self._name else ""
+        return bool(self.reason) and typed == self._name
+
+    def hint(self) -> str:
+        """What is missing."""
+        if self.ready():
+            return "tab to it, then enter" if not self._name else "awake: tab to it, then enter"
+        return "wakes with the name and a reason" if self._name else "wakes when there is a reason"
+
+    def copied(self) -> str:
+        """The same act as a command."""
+        return self._command
+
+
+__all__ = ["Ask", "Choice", "Dialog", "Reasoned", "fact"]

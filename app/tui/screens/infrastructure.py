@@ -1,0 +1,233 @@
+"""Infrastructure: what is full? The machine live, the services, what each run uses."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+
+from app.store.queries.infrastructure import ServiceRow, services
+from app.store.queries.overview import running_now
+from app.store.queries.runs import RunRow, SampleRow, resources_of
+from app.store.reader import Reader
+from app.tui import parts, words
+from app.tui.charts import bar, plot, sparkline
+from app.tui.dialogs.dialog import Ask, fact
+from app.tui.grid import Column, Grid, Row, Window
+from app.tui.lines import Line, fit, line
+from app.tui.panel import Panel
+from app.tui.screens.place import PlaceScreen
+
+SERVICES = (
+    Column("service", "SERVICE", 12),
+    Column("state", "STATE", 13),
+    Column("pid", "PID", 7, right=True, drop=2),
+    Column("since", "SINCE", 6, right=True),
+    Column("restarts", "RESTARTS", 8, right=True, drop=3),
+    Column("detail", "DETAIL", 10, grow=True, drop=1),
+)
+RUNNING = (
+    Column("run", "RUN", 6),
+    Column("flow", "FLOW", 10),
+    Column("cpu", "CPU", 6, right=True),
+    Column("memory", "MEMORY", 8, right=True),
+    Column("gpu", "GPU", 6, right=True, drop=1),
+    Column("trace", "CPU OVER TIME", 16, grow=True, drop=2),
+)
+
+SHOWN_S = 120
+"""How much of the past the charts show, in seconds."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """Services, running runs and what they use."""
+
+    services: tuple[ServiceRow, ...]
+    runs: tuple[tuple[RunRow, tuple[SampleRow, ...]], ...]
+
+
+class InfrastructureScreen(PlaceScreen):
+    """The machine at the left, services and runs at the right."""
+
+    place: ClassVar[str] = "infrastructure"
+    AUTO_FOCUS = "#services"
+
+    def panes(self) -> ComposeResult:
+        """Machine, services, runs."""
+        down = parts.empty("Nothing is up.", "r", "starts it", "trainmaster up")
+        idle = parts.empty("Nothing runs.", "3", "shows all runs", "trainmaster train run")
+        with Horizontal(classes="row"):
+            yield Panel("Machine", id="machine", classes="wide-only")
+            with Vertical(classes="column"):
+                yield Grid(SERVICES, id="services", title="Services", empty=down)
+                yield Grid(RUNNING, id="running", title="Runs by what they use", empty=idle)
+        yield Panel(id="brief", classes="brief")
+
+    def load(self, reader: Reader, _wish: Any) -> Body:
+        """Services and running runs."""
+        runs = [run for run in running_now(reader) if run.state == "running"]
+        return Body(tuple(services(reader)), tuple((run, tuple(resources_of(reader, run.key)[-120:])) for run in runs))
+
+    def show(self, snapshot: Body) -> None:
+        """Fill the panes."""
+        glyphs, now = self.control.glyphs, self.control.clock()
+        grid = self.query_one("#services", Grid)
+        rows = [
+            Row(
+                s.name,
+                (
+                    (s.name, "bold"),
+                    parts.state(s.state, glyphs),
+                    (str(s.pid) if s.pid else "–", "dim"),
+                    (words.ago(s.since, now), ""),
+                    (str(s.restarts), "warn" if s.restarts else "dim"),
+                    (s.detail, "dim"),
+                ),
+            )
+            for s in snapshot.services
+        ]
+        grid.show(Window.of(rows))
+        up = sum(1 for s in snapshot.services if s.state == "up")
+        grid.head(f"Services · {up} of {len(snapshot.services)} up" if snapshot.services else "Services")
+        running = self.query_one("#running", Grid)
+        running.show(Window.of([self._run_row(run, samples) for run, samples in snapshot.runs]))
+        running.head(f"Runs by what they use · {len(snapshot.runs)}")
+
+    def _run_row(self, run: RunRow, samples: tuple[SampleRow, ...]) -> Row:
+        last = samples[-1] if samples else None
+        cpu = f"{last.cpu_percent:.0f} %" if last and last.cpu_percent is not None else "–"
+        gpu = f"{last.gpu_percent:.0f} %" if last and last.gpu_percent is not None else "–"
+        trace = sparkline([s.cpu_percent for s in samples], 24, self.control.glyphs, low=0)
+        memory = words.size(last.rss_bytes if last else None)
+        return Row(run.key, ((run.key[:6], ""), (run.flow, ""), (cpu, ""), (memory, ""), (gpu, "dim"), (trace, "now")))
+
+    def tick(self) -> None:
+        """The machine, and ages."""
+        self.show(self.body)
+        panel = self.query_one("#machine", Panel)
+        samples, glyphs = list(self.control.samples), self.control.glyphs
+        width, height = max(panel.size.width, 20), max(panel.size.height, 8)
+        if not samples:
+            panel.show([line(("reading the machine …", "dim"))])
+            return
+        now = samples[-1]
+        lines: list[Line] = []
+        cores = now.cores_percent
+        gpus = len(now.gpus)
+        room = max((height - 8 - (len(cores) + 1) // 2 - gpus * 2) // 2, 2)
+        series: list[tuple[str, list[float], str]] = [
+            ("CPU", [s.cpu_percent or 0.0 for s in samples], f"{len(cores)} cores · load {words.number(now.load, 1)}"),
+            (
+                "MEM",
+                [s.memory_percent or 0.0 for s in samples],
+                f"{words.size(now.memory_used_bytes)} of {words.size(now.memory_total_bytes)}",
+            ),
+        ]
+        for name, values, detail in series:
+            ink = "bad" if values[-1] >= 95 else "warn" if values[-1] >= 85 else "bold"
+            lines.append(line((f"{name}  ", "head"), (f"{values[-1]:3.0f} %", ink), ("  " + detail, "dim")))
+            kept = values[-SHOWN_S:]
+            across = max((width - 5) * len(kept) // SHOWN_S, 1)
+            for at, text in enumerate(plot(kept, across, room, low=0, high=100, glyphs=glyphs)):
+                label = "100" if at == 0 else "0" if at == room - 1 else ""
+                lines.append(line((f"{label:>4} ", "faint"), " " * (width - 5 - across), (text, "now")))
+            lines.append(())
+        for at in range(0, len(cores), 2):
+            spans = []
+            for core in range(at, min(at + 2, len(cores))):
+                filled = bar(cores[core] / 100, max((width - 30) // 2, 4), glyphs)
+                cut = filled.count(glyphs.full)
+                spans += [
+                    (f"core {core:<2} ", "dim"),
+                    (filled[:cut], "now"),
+                    (filled[cut:], "faint"),
+                    (f"{cores[core]:4.0f} % ", ""),
+                ]
+            lines.append(tuple(spans))
+        for at, gpu in enumerate(now.gpus):
+            percent = f"{gpu.percent:3.0f} %" if gpu.percent is not None else "  – %"
+            heat = f" · {gpu.celsius:.0f} °C" if gpu.celsius is not None else ""
+            used = f"{words.size(gpu.memory_used_bytes)} of {words.size(gpu.memory_total_bytes)}"
+            trace = sparkline(
+                [s.gpus[at].percent if at < len(s.gpus) else None for s in samples], width - 12, glyphs, low=0, high=100
+            )
+            lines.append(
+                line(
+                    (f"GPU{gpu.index} ", "head"),
+                    (percent, "bold"),
+                    (
+                        f"  {gpu.name}{heat} · {used}",
+                        "dim",
+                    ),
+                )
+            )
+            lines.append(line("     ", (trace, "now")))
+        if not now.gpus:
+            lines.append(line(("GPU  ", "head"), ("none that NVML knows", "dim")))
+        lines.append(())
+        share = now.disk_percent
+        ink = "bad" if share is not None and share >= 95 else "warn" if share is not None and share >= 85 else "bold"
+        free = words.size((now.disk_total_bytes or 0) - (now.disk_used_bytes or 0)) + " free"
+        figure = f"{share:3.0f} %" if share is not None else "  – %"
+        lines.append(
+            line(
+                ("DISK ", "head"),
+                (figure, ink),
+                " ",
+                (fit(bar((share or 0) / 100, width - 26, glyphs), width - 26), "now"),
+                (f"  {free}", "dim"),
+            )
+        )
+        panel.show(lines)
+        panel.head(f"Machine · last {SHOWN_S} s")
+        cpu, memory = [s.cpu_percent for s in samples], [s.memory_percent for s in samples]
+        self.query_one("#brief", Panel).show(
+            [
+                line(
+                    ("cpu ", "dim"),
+                    f"{now.cpu_percent or 0:3.0f} % ",
+                    (sparkline(cpu, 24, glyphs, low=0, high=100), "now"),
+                ),
+                line(
+                    ("mem ", "dim"),
+                    f"{now.memory_percent or 0:3.0f} % ",
+                    (sparkline(memory, 24, glyphs, low=0, high=100), "now"),
+                    ("  disk ", "dim"),
+                    figure,
+                    ("  " + free, "dim"),
+                ),
+            ]
+        )
+
+    # -- keys ----------------------------------------------------------------------------------------------------
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """A run opens itself."""
+        event.stop()
+        if event.grid.id == "running":
+            from app.tui.screens.run import RunScreen
+
+            self.app.push_screen(RunScreen(str(event.id)))
+
+    def do_service_up(self) -> None:
+        """Start what is down."""
+        self.control.start_act(
+            self.control.acts.up, doing="starting the services; their states show here", done="the services are up"
+        )
+
+    def do_service_down(self) -> None:
+        """Stop everything, after a yes."""
+        lines: list[Line] = []
+        lines += fact("What changes", "orchestrator, worker, gateway and watcher stop; running runs are cancelled")
+        lines += fact("Who is told", "everybody who asks /predict: it answers no more")
+        lines += fact("Undo", "r starts them again")
+        lines += fact("Same as", "trainmaster down", "dim")
+
+        def done(confirmed: bool | None) -> None:
+            if confirmed:
+                self.control.start_act(
+                    self.control.acts.down, doing="stopping the services", done="the services are down"
+                )
+
+        self.app.push_screen(Ask("Stop the services", lines, confirm="Stop them"), done)

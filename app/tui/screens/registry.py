@@ -1,0 +1,390 @@
+"""Registry: may it go up? Models, versions, and the chosen version's gates, numbers, history and lineage."""
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+
+from app.store.queries.charter import headline_metrics
+from app.store.queries.content import content_of
+from app.store.queries.lineage import Graph, graph_around
+from app.store.queries.overview import running_now
+from app.store.queries.registry import (
+    GateRow,
+    ModelRow,
+    TransitionRow,
+    VersionRow,
+    gates_of,
+    models,
+    transitions_of,
+    version_of,
+    versions_of,
+)
+from app.store.queries.runs import RunRow
+from app.store.reader import Reader
+from app.tui import parts, words
+from app.tui.charts import sparkline
+from app.tui.glyphs import Glyphs
+from app.tui.grid import Column, Grid, Row, Window
+from app.tui.lines import Line, fit, line
+from app.tui.panel import Panel
+from app.tui.screens.place import PlaceScreen
+
+MODELS = (
+    Column("model", "MODEL", 12, grow=True),
+    Column("champion", "CHAMPION", 8),
+    Column("new", "NEW", 4, drop=1),
+    Column("alert", "ALERT", 5, drop=2),
+)
+VERSIONS = (
+    Column("sign", "", 1),
+    Column("version", "VER", 4),
+    Column("stage", "STAGE", 11),
+    Column("metric", "METRIC", 7, right=True),
+    Column("delta", "Δ CHAMP", 7, right=True, drop=3),
+    Column("data", "DATA", 5, drop=5),
+    Column("run", "RUN", 6, drop=4),
+    Column("code", "CODE", 7, drop=6),
+    Column("gates", "GATES", 6),
+    Column("made", "MADE", 6, right=True, drop=7, grow=True),
+)
+TABS = ("gates", "numbers", "history", "lineage", "card")
+SIGNS = {"production": "champion", "staging": "challenger"}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The chosen model, version and tab."""
+
+    model: str | None
+    version: int | None
+    tab: str
+
+
+@dataclass(frozen=True)
+class Body:
+    """Models, versions of the chosen one, and everything about the chosen version."""
+
+    models: tuple[ModelRow, ...]
+    model: str | None
+    metric: str
+    versions: tuple[VersionRow, ...]
+    chosen: VersionRow | None
+    gates: tuple[GateRow, ...]
+    history: tuple[TransitionRow, ...]
+    graph: Graph | None
+    manifest: str
+    deploying: RunRow | None
+
+
+class RegistryScreen(PlaceScreen):
+    """Models at the left, versions at the right, the chosen version below."""
+
+    place: ClassVar[str] = "registry"
+    AUTO_FOCUS = "#versions"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tab = 0
+
+    def panes(self) -> ComposeResult:
+        """Models, versions, details."""
+        none = parts.empty("No model is registered yet.", "3", "runs", "trainmaster train run")
+        with Horizontal(classes="row"):
+            yield Grid(MODELS, id="models", title="Models", empty=none)
+            with Vertical(classes="column"):
+                yield Grid(VERSIONS, id="versions", title="Versions", empty=(line("  No version yet."),))
+                yield Panel(id="details", classes="wide-only")
+        yield Panel(id="brief", classes="brief")
+
+    def wish(self) -> Wish:
+        """What is chosen."""
+        model = self.query_one("#models", Grid).cursor_id
+        version = self.query_one("#versions", Grid).cursor_id
+        number = int(str(version).rpartition("/")[2]) if version is not None else None
+        return Wish(str(model) if model is not None else None, number, TABS[self._tab])
+
+    def load(self, reader: Reader, wish: Wish) -> Body:
+        """Everything about the chosen model."""
+        found = tuple(models(reader))
+        deploying = next((run for run in running_now(reader) if run.flow == "deploy"), None)
+        if not found:
+            return Body((), None, "", (), None, (), (), None, "", deploying)
+        row = next((m for m in found if m.name == wish.model), found[0])
+        metric = headline_metrics(reader).get(row.project, "auc")
+        versions = tuple(versions_of(reader, row.name))
+        number = next((v.version for v in versions if v.version == wish.version), None)
+        if number is None and versions:
+            number = versions[0].version
+        chosen = version_of(reader, row.name, number) if number is not None else None
+        graph, manifest = None, ""
+        if chosen is not None and wish.tab == "lineage":
+            graph = graph_around(reader, "model", f"{row.name}/{chosen.version}", depth=6)
+        if chosen is not None and wish.tab == "card":
+            manifest = content_of(reader, chosen.manifest).decode("utf-8", "replace")[:20_000]
+        gates = tuple(gates_of(reader, chosen.id)) if chosen else ()
+        history = tuple(transitions_of(reader, row.name))
+        return Body(found, row.name, metric, versions, chosen, gates, history, graph, manifest, deploying)
+
+    def show(self, snapshot: Body) -> None:
+        """Fill the panes."""
+        glyphs, now = self.control.glyphs, self.control.clock()
+        grid = self.query_one("#models", Grid)
+        grid.show(Window.of([_model_row(model, glyphs) for model in snapshot.models]))
+        grid.head(f"Models · {len(snapshot.models)}")
+        champion = next((v for v in snapshot.versions if v.stage == "production"), None)
+        base = champion.metrics.get(snapshot.metric) if champion else None
+        versions = self.query_one("#versions", Grid)
+        versions.rename("metric", snapshot.metric.upper()[:7] or "METRIC")
+        rows = [_version_row(v, snapshot.metric, base, now, glyphs) for v in snapshot.versions]
+        versions.show(Window.of(rows))
+        versions.head(f"Versions of {snapshot.model}" if snapshot.model else "Versions", self._deploying(snapshot))
+        self._show_details(snapshot, glyphs)
+
+    def _deploying(self, body: Body) -> str:
+        run = body.deploying
+        if run is None:
+            return f"{len(body.versions)} versions" if body.versions else ""
+        return f"deploy {run.key[:6]}: {run.task or 'waits'} {words.percent(parts.share_of(run))}"
+
+    def _show_details(self, body: Body, glyphs: Glyphs) -> None:
+        panel, name, now = self.query_one("#details", Panel), TABS[self._tab], self.control.clock()
+        version = body.chosen
+        title = " ".join(f"[{tab}]" if tab == name else tab for tab in TABS)
+        panel.head(f"v{version.version} · {title}" if version else "Version", "[ ] tabs")
+        if version is None:
+            panel.show([line(("nothing is chosen", "dim"))])
+            self.query_one("#brief", Panel).show([line(("no model yet  ", ""), ("trainmaster train run", "key"))])
+            return
+        champion = next((v for v in body.versions if v.stage == "production"), None)
+        match name:
+            case "gates":
+                lines = _gates(body, glyphs)
+            case "numbers":
+                lines = _numbers(version, champion)
+            case "history":
+                lines = [
+                    line(
+                        (f"{words.start(t.created_at, now):<12} ", "dim"),
+                        (f"{t.actor:<10} ", ""),
+                        (f"v{t.version} ", "bold"),
+                        f"{t.from_stage} {glyphs.arrow} {t.to_stage}  ",
+                        ("undo  " if t.undoes_id else "", "warn"),
+                        (t.reason, "dim"),
+                    )
+                    for t in body.history
+                ] or [line(("Nothing was promoted yet. ", ""), ("p", "key"), (" promotes", "dim"))]
+            case "lineage":
+                lines = _lineage(body.graph)
+            case _:
+                lines = _card(body.manifest, version)
+        panel.show(lines)
+        gates = f"gates {version.gates_passed}/{version.gates_total}"
+        value = words.number(version.metrics.get(body.metric))
+        self.query_one("#brief", Panel).show(
+            [
+                line(
+                    (f"{version.model} v{version.version} ", "bold"),
+                    (version.stage, "accent"),
+                    f" · {body.metric} {value} · {gates}",
+                ),
+                line(
+                    ("next: ", "dim"),
+                    ("p", "key"),
+                    (" promote · ", "dim"),
+                    ("z", "key"),
+                    (" undo · ", "dim"),
+                    ("[ ]", "key"),
+                    (" tabs", "dim"),
+                ),
+            ]
+        )
+
+    def status(self) -> Line:
+        """The progress of a deployment while it runs."""
+        run = self.body.deploying if self.body else None
+        if run is None:
+            return super().status()
+        return line(
+            " ",
+            (f"deploy {run.key[:6]} ", "bold"),
+            (f"{run.task or 'waits for the worker'} ", "accent"),
+            *parts.progress(run, 40, self.control.glyphs),
+            ("  " + (run.says or ""), "dim"),
+        )
+
+    def trail(self) -> str:
+        """Which model."""
+        return str(self.body.model) if self.body and self.body.model else ""
+
+    # -- keys ----------------------------------------------------------------------------------------------------
+
+    def on_grid_moved(self, event: Grid.Moved) -> None:
+        """Another model or version."""
+        event.stop()
+        self.poller.nudge()
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """A model opens its versions, a version its run."""
+        event.stop()
+        if event.grid.id == "models":
+            self.query_one("#versions", Grid).focus()
+        elif self.body is not None and self.body.chosen is not None:
+            from app.tui.screens.run import RunScreen
+
+            self.app.push_screen(RunScreen(self.body.chosen.run))
+
+    def do_tab_next(self) -> None:
+        """The next tab."""
+        self._turn(1)
+
+    def do_tab_previous(self) -> None:
+        """The tab before."""
+        self._turn(-1)
+
+    def _turn(self, by: int) -> None:
+        self._tab = (self._tab + by) % len(TABS)
+        self.query_one("#details", Panel).do_list_first()
+        if self.body is not None:
+            self._show_details(self.body, self.control.glyphs)
+        self.poller.nudge(reload=True)
+
+    async def do_model_promote(self) -> None:
+        """Open the promotion dialog of the chosen version."""
+        from app.tui.dialogs.registry import ask_promote
+
+        if self.body is not None and self.body.chosen is not None:
+            await ask_promote(self.control, self.body.chosen.model, self.body.chosen.version)
+
+    def copied(self, grid: Grid) -> str:
+        """The promotion as a command."""
+        if grid.id == "versions" and self.body is not None and self.body.chosen is not None:
+            version = self.body.chosen
+            name = version.model
+            return f"trainmaster models promote {name} {version.version} --reason REASON --confirm {name}"
+        return str(grid.cursor_id)
+
+
+def _model_row(model: ModelRow, glyphs: Glyphs) -> Row:
+    new = model.newest_version if model.newest_version != model.production_version else None
+    alert = f"{glyphs.alert}{model.open_alerts}" if model.open_alerts else "–"
+    return Row(
+        model.name,
+        (
+            (model.name, ""),
+            (f"v{model.production_version}" if model.production_version else "–", "bold"),
+            (f"v{new}" if new else "–", "accent" if new else "dim"),
+            (alert, "warn" if model.open_alerts else "dim"),
+        ),
+    )
+
+
+def _version_row(version: VersionRow, metric: str, base: float | None, now: Any, glyphs: Glyphs) -> Row:
+    value = version.metrics.get(metric)
+    known = value is not None and math.isfinite(value)
+    champion = version.stage == "production"
+    delta = value - base if known and value is not None and base is not None and not champion else None
+    whole = version.gates_total > 0 and version.gates_passed == version.gates_total
+    sign = glyphs.star if champion else glyphs.live if version.stage == "staging" else " "
+    return Row(
+        f"{version.model}/{version.version}",
+        (
+            (sign, "accent"),
+            (f"v{version.version}", "bold"),
+            (SIGNS.get(version.stage, version.stage), "accent" if version.stage in SIGNS else "dim"),
+            (words.number(value), ""),
+            (
+                words.signed(delta) if delta is not None else "–",
+                "dim" if delta is None else "ok" if delta >= 0 else "bad",
+            ),
+            (f"f{version.features_version}", "dim"),
+            (version.run[:6], "dim"),
+            ((version.commit or "–")[:6] + ("*" if version.dirty else ""), "dim"),
+            (
+                f"{glyphs.ok if whole else glyphs.bad} {version.gates_passed}/{version.gates_total}",
+                "ok" if whole else "bad",
+            ),
+            (words.ago(version.created_at, now), "dim"),
+        ),
+    )
+
+
+def _gates(body: Body, glyphs: Glyphs) -> list[Line]:
+    lines = [
+        line(
+            (f"{glyphs.ok if gate.passed else glyphs.bad} ", "ok" if gate.passed else "bad"),
+            (fit(gate.gate, 24), ""),
+            (f"{words.number(gate.value):>8} ", "bold"),
+            (f"limit {words.number(gate.limit_value):<8} ", "dim"),
+            (gate.says, "dim"),
+        )
+        for gate in body.gates
+    ]
+    if not lines:
+        lines = [line(("No gate was evaluated yet. ", ""), ("trainmaster models show", "key"))]
+    values = [
+        v.metrics[body.metric] for v in reversed(body.versions) if math.isfinite(v.metrics.get(body.metric, math.nan))
+    ]
+    if len(values) > 1:
+        lines += [(), line((f"{body.metric} over versions  ", "dim"), (sparkline(values, 30, glyphs), "now"))]
+    return lines
+
+
+def _numbers(version: VersionRow, champion: VersionRow | None) -> list[Line]:
+    other = champion.metrics if champion is not None and champion.version != version.version else {}
+    lines = [
+        line(
+            (fit("", 34), ""),
+            (f"{f'v{version.version}':>9}", "head"),
+            (f"{f'champion v{champion.version}' if other and champion else '':>14}", "head"),
+        )
+    ]
+    for key, value in version.metrics.items():
+        before = other.get(key)
+        delta = words.signed(value - before) if before is not None else ""
+        lines.append(
+            line(
+                (fit(key.removeprefix("slice."), 34), "dim" if key.startswith("slice.") else ""),
+                (f"{words.number(value, 4):>9}", "bold"),
+                (f"{words.number(before, 4) if before is not None else '':>14}", "dim"),
+                f"{delta:>9}",
+            )
+        )
+    return lines
+
+
+def _lineage(graph: Graph | None) -> list[Line]:
+    if graph is None:
+        return [line(("reading …", "dim"))]
+    lines = []
+    for node, depth in sorted(graph.nodes.items(), key=lambda item: (item[1], item[0])):
+        why = ", ".join(
+            sorted({edge.kind for edge in graph.edges if node in (edge.target if depth > 0 else edge.source,)})
+        )
+        lines.append(
+            line(
+                (f"{depth:+3d}  " if depth else "  0  ", "faint"),
+                (fit(node, 46), "bold" if depth == 0 else ""),
+                (why, "dim"),
+            )
+        )
+    return lines
+
+
+def _card(manifest: str, version: VersionRow) -> list[Line]:
+    lines = [
+        line((fit("digest", 14), "dim"), version.digest[:24]),
+        line((fit("size", 14), "dim"), words.size(version.size_bytes)),
+        line((fit("commit", 14), "dim"), (version.commit or "–")[:24], (" dirty" if version.dirty else "", "warn")),
+    ]
+    try:
+        document = json.loads(manifest) if manifest else {}
+    except ValueError:
+        document = {}
+    for key, value in document.items() if isinstance(document, dict) else ():
+        text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+        lines.append(line((fit(key, 14), "dim"), text))
+    return lines

@@ -1,0 +1,58 @@
+"""The pipeline flow: raw files to a registered version, and to production when asked; each step a run of its own."""
+
+from app.services.running import RunContext, TaskContext
+from flows.deploy import deploy
+from flows.features import features
+from flows.harness import child_step, flow, main, stage
+from flows.ingest import ingest
+from flows.predict import predict
+from flows.train import train
+
+
+@stage("ingest")
+def take_in(task: TaskContext) -> dict[str, object]:
+    """Raw files become snapshots."""
+    return child_step(task, ingest)
+
+
+@stage("features")
+def build(task: TaskContext) -> dict[str, object]:
+    """Snapshots become features."""
+    return child_step(task, features)
+
+
+@stage("train")
+def fit(task: TaskContext) -> dict[str, object]:
+    """Features become a registered version."""
+    return child_step(task, train)
+
+
+@stage("promote")
+def promote(task: TaskContext, version: int) -> dict[str, object]:
+    """The version goes into production, when its gates pass."""
+    reason = str(task.run.parameters.get("reason") or "first version of the project")
+    wish: dict[str, object] = {"version": version, "by": task.run.actor, "reason": reason}
+    return child_step(task, deploy, wish)
+
+
+@stage("predict")
+def answer(task: TaskContext) -> dict[str, object]:
+    """The production version predicts what is in the feature store."""
+    return child_step(task, predict)
+
+
+@flow("pipeline", stages=5)
+def pipeline(run: RunContext) -> dict[str, object]:
+    """Ingest, build, train; with the parameter `promote` also deploy and predict."""
+    take_in(run)
+    build(run)
+    trained = fit(run)
+    model, _, version = str(trained["model"]).partition("/")
+    if not run.parameters.get("promote"):
+        return trained
+    promote(run, int(version))
+    return {**trained, "production": f"{model}/{version}", **answer(run)}
+
+
+if __name__ == "__main__":
+    main(pipeline)

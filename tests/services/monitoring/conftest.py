@@ -1,0 +1,32 @@
+"""A workspace with three months and a version in production, made once and copied for each test."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.domain.workspace import Workspace
+from app.services.workspaces import open_store
+from app.store.engine import Store
+from tests import monthly
+
+
+@pytest.fixture(scope="session")
+def made_quarter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workspace that the tests copy."""
+    return monthly.first_quarter(tmp_path_factory.mktemp("quarter") / "workspace").root
+
+
+@pytest.fixture
+def quarter(made_quarter: Path, tmp_path: Path) -> Workspace:
+    """January to March, a version in production, one batch of predictions."""
+    shutil.copytree(made_quarter, tmp_path / "workspace")
+    return Workspace(tmp_path / "workspace")
+
+
+@pytest.fixture
+def quarter_store(quarter: Workspace) -> Iterator[Store]:
+    """Its store."""
+    with open_store(quarter) as opened:
+        yield opened

@@ -1,0 +1,196 @@
+"""The README's commands, in order, as a newcomer runs them; between them, that all doors tell the same story.
+
+One real workspace: real flights, the real Prefect server, worker, gateway and watcher, no terminal attached.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
+
+
+class Shell:
+    """One bash that keeps its folder and environment between commands."""
+
+    def __init__(self, folder: Path) -> None:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("TRAINMASTER_", "PREFECT_"))}
+        self.said = folder / "stderr.txt"
+        self._process = subprocess.Popen(
+            ["bash", "--norc"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said.open("w"),
+            env=environment, text=True, bufsize=1,
+        )  # fmt: skip
+
+    def run(self, command: str) -> str:
+        """What a command printed; fails the test when it did not exit 0."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{{ {command.strip()}\n}} </dev/null; code=$?; echo; echo @@ended $code\n")
+        lines: list[str] = []
+        for line in self._process.stdout:
+            if line.startswith("@@ended"):
+                code = int(line.split()[1])
+                assert code == 0, f"{command}\n{''.join(lines)}\n{self.said.read_text()[-3000:]}"
+                return "".join(lines)
+            lines.append(line)
+        raise AssertionError(f"the shell ended in: {command}\n{self.said.read_text()[-3000:]}")
+
+    def json(self, command: str) -> Any:
+        """The JSON that a command printed."""
+        return json.loads(self.run(command))
+
+    def close(self) -> None:
+        """End the shell."""
+        self._process.terminate()
+        self._process.wait(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    folder = tmp_path_factory.mktemp("checkout")
+    (folder / ".venv").symlink_to(Path(sys.prefix))
+    opened = Shell(folder)
+    yield opened
+    opened.run("cd / && trainmaster down --workspace " + str(folder / "flight-demo"))
+    opened.close()
+
+
+def eventually(ask: Callable[[], Any], seconds: float) -> Any:
+    deadline = time.monotonic() + seconds
+    while True:
+        found = ask()
+        if found or time.monotonic() > deadline:
+            return found
+        time.sleep(1)
+
+
+def test_make_demo_ends_with_a_production_version_in_under_three_minutes(shell: Shell) -> None:
+    wanted = subprocess.run(["make", "-n", BLOCKS[0].split()[1]], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ".venv/bin/trainmaster demo flight-demo" in wanted.stdout
+    begun = time.monotonic()
+
+    printed = shell.run(".venv/bin/trainmaster demo flight-demo")
+
+    assert time.monotonic() - begun < 180
+    assert re.search(r"^auc +0\.7[0-9]+$", printed, re.M)
+    assert re.search(r"^stage +production$", printed, re.M)
+    assert {"ingest", "features", "train", "promote", "predict"} <= {
+        line.split()[0] for line in printed.splitlines() if line
+    }
+
+
+def test_what_it_made_agrees_at_every_door(shell: Shell) -> None:
+    shell.run(BLOCKS[1])
+    for command in BLOCKS[2].strip().splitlines():
+        assert shell.run(command).strip(), command
+
+    versions = shell.json("trainmaster models ls --json")
+    lineage = shell.json("trainmaster lineage model:flight-delay@production --json")
+    snapshots = shell.json("trainmaster data ls --json")
+    commit = shell.run("git rev-parse HEAD").strip()
+
+    assert [(v["model"], v["version"], v["stage"]) for v in versions] == [("flight-delay", 1, "production")]
+    assert 0.70 <= versions[0]["metrics"]["auc"] <= 0.80
+    nodes = {node["id"]: node for node in lineage["nodes"]}
+    assert nodes["model:flight-delay/1"]["digest"] == versions[0]["digest"]
+    assert f"commit:{commit}" in nodes
+    digests = {node["digest"] for node in nodes.values() if node["kind"] == "snapshot"}
+    assert digests == {snapshot["digest"] for snapshot in snapshots}
+    assert len(digests) == 7
+    checked = shell.json("trainmaster store fsck --json")
+    assert (checked["ok"], checked["problems"]) == (True, [])
+    assert {row["state"] for row in shell.json("trainmaster status --json")} == {"up"}
+
+
+def test_cancelled_flights_are_in_quarantine_and_the_books_balance(shell: Shell) -> None:
+    counts = shell.json("trainmaster data quarantine --json")
+    snapshots = shell.json("trainmaster data ls --json")
+
+    assert all(one["rows_in"] == one["rows"] + one["quarantined"] for one in snapshots)
+    assert sum(one["rows_in"] for one in snapshots if one["source"] == "flights") == 27_004 + 24_951 + 28_834
+    assert sum(one["rows"] for one in counts) == sum(one["quarantined"] for one in snapshots)
+    assert any("cancelled" in one["example"] for one in counts)
+
+
+def test_the_gateway_answers_behind_its_token(shell: Shell) -> None:
+    answer = json.loads(shell.run(BLOCKS[3]))
+
+    assert answer["version"] == 1
+    assert 0 < answer["predictions"][0]["score"] < 1
+
+
+def test_april_brings_an_alert_and_a_retrain_that_the_alert_started(shell: Shell) -> None:
+    shell.run(BLOCKS[4])
+
+    def trained_by_an_alert() -> list[dict[str, Any]]:
+        runs: list[dict[str, Any]] = shell.json("trainmaster runs ls --flow train --json")
+        return [run for run in runs if run["cause"].startswith("alert:") and run["state"] == "completed"]
+
+    found = eventually(trained_by_an_alert, 240)
+
+    assert len(found) == 1, shell.run("trainmaster runs ls")
+    alerts = {alert["alert"]: alert for alert in shell.json("trainmaster alerts ls --json")}
+    cause = alerts[found[0]["cause"].removeprefix("alert:")]
+    assert (cause["signal"], cause["severity"], cause["state"]) == ("auc", "critical", "open")
+    versions = {v["version"]: v for v in shell.json("trainmaster models ls --json")}
+    assert (versions[1]["stage"], versions[2]["stage"]) == ("production", "staging")
+    assert versions[2]["run"] == found[0]["run"]
+    for command in BLOCKS[5].strip().splitlines():
+        assert shell.run(command).strip(), command
+
+
+def test_a_version_is_promoted_and_taken_back_from_the_shell(shell: Shell) -> None:
+    promote, rollback, listing, verify = BLOCKS[6].strip().splitlines()
+    before = shell.run(BLOCKS[3])
+
+    shell.run(promote)
+    promoted = {v["version"]: v["stage"] for v in shell.json("trainmaster models ls --json")}
+    shell.run(rollback)
+    returned = {v["version"]: v["stage"] for v in shell.json("trainmaster models ls --json")}
+
+    assert promoted == {1: "archived", 2: "production"}
+    assert returned[1] == "production"
+    assert "sees the spring" in shell.run(listing)
+    assert "whole" in shell.run(verify)
+    old = json.loads(before)["predictions"]
+    assert eventually(lambda: json.loads(shell.run(BLOCKS[3]))["predictions"] == old, 10)
+
+
+def test_own_data_becomes_a_model(shell: Shell) -> None:
+    shell.run(BLOCKS[7])
+
+    wine = [v for v in shell.json("trainmaster models ls --json") if v["model"] == "wine"]
+    assert wine[0]["metrics"]["accuracy"] > 0.8
+
+
+def test_plain_prefect_runs_a_deployment_and_no_server_is_needed_either(shell: Shell) -> None:
+    shell.run(BLOCKS[8])
+    shell.run(BLOCKS[9])
+
+    def three_more() -> bool:
+        runs = shell.json("trainmaster runs ls --flow train --project flight-delay --json")
+        return [run["state"] for run in runs].count("completed") >= 4
+
+    assert eventually(three_more, 120), shell.run("trainmaster runs ls")
+
+
+def test_down_leaves_no_process_and_a_sound_store(shell: Shell) -> None:
+    pids = [row["pid"] for row in shell.json("trainmaster status --json")]
+
+    shell.run(BLOCKS[10])
+
+    assert len(BLOCKS) == 11
+    assert not any(psutil.pid_exists(pid) for pid in pids if pid)
+    assert shell.json("trainmaster store fsck --json")["ok"] is True
+    assert shell.json("trainmaster audit verify --json")["ok"] is True
