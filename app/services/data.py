@@ -212,8 +212,9 @@ def _read_one(path: Path, name: str, source: str, declared: Source, project: Ope
         )
     reasons = Counter(record.rule for record in rejected)
     packed = snapshots.pack(checked.accepted, time=declared.time)
+    relative = path.relative_to(project.folder).as_posix()
     return _Batch(
-        path.relative_to(project.folder).as_posix(),
+        relative.encode(errors="backslashreplace").decode(),  # a file's name may hold bytes that are no text
         name,
         raw.digest,
         raw.size_bytes,

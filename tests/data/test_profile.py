@@ -16,7 +16,7 @@ def test_every_kind_of_column_has_its_profile() -> None:
             "n": [1.0, None, 3.0, 1.0],
             "w": ["b", "a", "b", None],
             "f": [True, False, True, True],
-            "t": pd.to_datetime(["2013-01-02", None, "2013-01-01", "2013-01-02"], utc=True),
+            "t": pd.to_datetime(pd.Series(["2013-01-02", None, "2013-01-01", "2013-01-02"]), utc=True),
             "e": pa.array([None] * 4, pa.string()),
         }
     )
