@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlmodel import col
 
 from app.domain.errors import NotFound, Refused, Unavailable
@@ -49,7 +49,8 @@ def decided(quarter: Workspace, quarter_store: Store) -> str:
 
 def run_ids(store: Store, count: int) -> list[int]:
     with store.read() as session:
-        return [run.id for run in session.query(Run).order_by("id").limit(count)]
+        found = session.execute(select(col(Run.id)).order_by(col(Run.id)).limit(count)).scalars()
+        return [run or 0 for run in found]
 
 
 def test_what_was_not_sent_is_sent_later_and_once(quarter: Workspace, quarter_store: Store, decided: str) -> None:
