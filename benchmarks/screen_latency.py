@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from benchmarks import Result, at_most
 
@@ -86,7 +87,8 @@ def _script(kind: str) -> str:
             "        if renderable is not None and self.seen is None:",
             "            self.seen = time.time()",
             "    def on_unmount(self):",
-            "        Path(sys.argv[2]).write_text(json.dumps({'first': [self.seen], 'data': None, 'latencies_ms': []}))",
+            "        found = {'first': [self.seen], 'data': None, 'latencies_ms': []}",
+            "        Path(sys.argv[2]).write_text(json.dumps(found))",
             "Empty().run()",
         ]
     else:
@@ -102,7 +104,8 @@ def _script(kind: str) -> str:
 
 def _first_frame(folder: str, kind: str) -> tuple[float, float]:
     begun, found = _terminal(folder, kind, [], settle_s=0.6)
-    return found["first"][0] - begun, (found["data"] or found["first"][0]) - begun
+    first = float(found["first"][0])
+    return first - begun, float(found["data"] or first) - begun
 
 
 def _key_latencies(folder: str) -> list[float]:
@@ -111,7 +114,7 @@ def _key_latencies(folder: str) -> list[float]:
     return list(found["latencies_ms"][1:])
 
 
-def _terminal(folder: str, kind: str, keys: list[str], *, settle_s: float) -> tuple[float, dict[str, list[float]]]:
+def _terminal(folder: str, kind: str, keys: list[str], *, settle_s: float) -> tuple[float, dict[str, Any]]:
     """Run an app on a pseudo terminal, press keys, stop it with ctrl+q; gives its start and what the probe wrote."""
     out = Path(folder) / "probe.json"
     out.unlink(missing_ok=True)
@@ -149,6 +152,5 @@ def _terminal(folder: str, kind: str, keys: list[str], *, settle_s: float) -> tu
 
 if __name__ == "__main__":
     for result in run():
-        print(
-            f"{result.name:<58} {result.value:8.2f} {result.unit:<3} {result.bar:<8} {'MISSED' if result.met is False else ''}"
-        )
+        missed = "MISSED" if result.met is False else ""
+        print(f"{result.name:<58} {result.value:8.2f} {result.unit:<3} {result.bar:<8} {missed}")

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from app.learning.openmp import usable_threads, wait_passively
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Progress = Callable[[int, int, Mapping[str, float]], None]
 POINTS = 20
+SHOWN_S = 0.5
 OBJECTIVES = {
     Task.BINARY: ("binary", ("binary_logloss", "auc")),
     Task.MULTICLASS: ("multiclass", ("multi_logloss",)),
@@ -86,7 +88,8 @@ def fit(
 ) -> Fitted:
     """Fit on an encoded matrix; `categories` are the places of category columns, `watch` rows that only draw a curve.
 
-    `progress(step, total, metrics)` is called about twenty times and may raise to stop. Raises BadInput for
+    `progress(step, total, metrics)` is called with about twenty points of the curve, and every half second without
+    metrics; it may raise to stop. Raises BadInput for
     hyperparameters that LightGBM refuses.
     """
     wait_passively()
@@ -103,10 +106,13 @@ def fit(
             booster.add_valid(lightgbm.Dataset(watch[0], watch[1], reference=rows, params=parameters), "watched")
         points: dict[str, list[tuple[int, float]]] = {}
         every = max(1, total // POINTS)
-        done = 0
+        done, shown = 0, time.monotonic()
         for done in range(1, total + 1):
             finished = booster.update()
             if done % every and done != total and not finished:
+                if progress is not None and time.monotonic() - shown > SHOWN_S:
+                    progress(done, total, {})
+                    shown = time.monotonic()
                 continue
             metrics = {}
             for result in booster.eval_valid() if watch is not None else ():

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import sys
 import time
 import traceback
 from collections import deque
@@ -152,6 +153,7 @@ class ControlRoom(App[None]):
 
     def on_mount(self) -> None:
         """Begin to sample the machine, and start what is not up."""
+        sys.setswitchinterval(0.001)  # the thread of the poller gives the interpreter back sooner
         if not self._recorded:
             self.run_worker(self._watch_machine(), group="sampler", exit_on_error=False)
         if self._start_services:
@@ -339,8 +341,6 @@ def run(workspace: Workspace) -> int:
     app = ControlRoom(workspace)
     app.run()
     if app.crash_report:
-        import sys
-
         sys.stderr.write(app.crash_report + "\n")
     return app.return_code or 0
 

@@ -87,7 +87,7 @@ def run_need(control: "ControlRoom", need: "Need") -> None:
     """Start what the need asks for."""
     match need.kind:
         case "alert":
-            work = control.acts.request(need.project, "train", cause="alert", cause_key=f"alert:{need.key}")
+            work = control.acts.request(need.project, "train", cause="alert", cause_key=need.key)
             control.start_act(work, done=f"retrain of {need.project} requested")
         case "run":
             control.start_act(control.acts.again(need.key), done="requested the same run again")

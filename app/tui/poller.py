@@ -16,6 +16,7 @@ Wish = TypeVar("Wish", bound=Hashable)
 Snapshot = TypeVar("Snapshot")
 
 INTERVAL_S = 0.5
+SETTLE_S = 0.03
 LONGEST_WAIT_S = 30.0
 
 
@@ -101,6 +102,7 @@ class Poller(Generic[Wish, Snapshot]):
             wait = self._interval_s if not self._failures else min(2.0**self._failures, LONGEST_WAIT_S)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._nudged.wait(), wait)
+                await asyncio.sleep(SETTLE_S)  # the frame of the key that nudged goes first
 
     async def _poll(self) -> None:
         wish = self._wish()

@@ -86,19 +86,20 @@ async def test_enter_opens_a_run_brackets_turn_tabs_and_escape_returns(room: Roo
         await settle(pilot)
         await pilot.press("j", "enter")
         await settle(pilot)
-        assert isinstance(app.screen, RunScreen)
+        assert type(app.screen) is RunScreen
         assert "fit: round 180 of 300" in text_of(app)
         await pilot.press("right_square_bracket")
         await pilot.pause()
-        assert "[tasks]" in text_of(app)
-        assert "round 186 of 300" in text_of(app)
+        shown = text_of(app)
+        assert "[tasks]" in shown
+        assert "round 186 of 300" in shown
         await pilot.press("right_square_bracket", "right_square_bracket", "right_square_bracket")
         await pilot.pause()
         assert "peak" in text_of(app)
         await pilot.press("escape")
         await settle(pilot)
 
-        assert not isinstance(app.screen, RunScreen)
+        assert len(app.screen_stack) == 1
         assert "Runs" in text_of(app)
 
 
@@ -143,10 +144,10 @@ async def test_the_command_line_completes_goes_and_says_what_it_does_not_know(ro
         await settle(pilot)
         await pilot.press("colon", *"reg", "tab", "enter")
         await settle(pilot)
-        assert app.current_mode == "registry"
+        here = app.current_mode
         await pilot.press("colon", *"theme mono", "enter")
         await settle(pilot)
-        assert app.theme == "mono"
+        assert (here, app.theme) == ("registry", "mono")
         await pilot.press("colon", *"glyphs ascii", "enter")
         await settle(pilot)
         assert "\u2713" not in text_of(app)

@@ -322,7 +322,7 @@ class MonitoringScreen(PlaceScreen):
             project,
             "train",
             cause="alert" if caused else "person",
-            cause_key=f"alert:{alert.key}" if caused and alert else None,
+            cause_key=alert.key if caused and alert else None,
         )
         self.control.start_act(work, done=f"retrain of {project} requested; 3 shows it")
 
