@@ -208,7 +208,7 @@ def test_a_build_that_dies_after_publishing_is_taken_up_by_the_next_one(
     workspace: Workspace, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from app.features import offline
-    from app.services import features
+    from app.services.features import building
 
     project = homes(workspace)
     take_in(store, project)
@@ -217,7 +217,7 @@ def test_a_build_that_dies_after_publishing_is_taken_up_by_the_next_one(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(features, "_publish", die)
+        patch.setattr(building, "_publish", die)
         build(store, project)
     after_death = feature_sets(store, 1)
     built = build(store, project)
