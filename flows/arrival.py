@@ -4,7 +4,7 @@ from app.domain.errors import NotFound
 from app.services.predictions import production_of
 from app.services.running import RunContext, TaskContext
 from flows.features import features
-from flows.harness import TrainmasterFlow, flow, main, run_child, stage
+from flows.harness import child_step, flow, main, stage
 from flows.ingest import ingest
 from flows.monitor import monitor
 from flows.predict import predict
@@ -13,25 +13,25 @@ from flows.predict import predict
 @stage("ingest")
 def take_in(task: TaskContext) -> dict[str, object]:
     """Every source."""
-    return _child(task, ingest)
+    return child_step(task, ingest)
 
 
 @stage("features")
 def build(task: TaskContext) -> dict[str, object]:
     """The views that changed."""
-    return _child(task, features)
+    return child_step(task, features)
 
 
 @stage("predict")
 def answer(task: TaskContext) -> dict[str, object]:
     """What is newer than the last batch."""
-    return _child(task, predict) if _has_production(task) else _skip(task)
+    return child_step(task, predict) if _has_production(task) else _skip(task)
 
 
 @stage("monitor")
 def watch(task: TaskContext) -> dict[str, object]:
     """The newest complete window."""
-    return _child(task, monitor) if _has_production(task) else _skip(task)
+    return child_step(task, monitor) if _has_production(task) else _skip(task)
 
 
 @flow("arrival", stages=4)
@@ -41,23 +41,6 @@ def arrival(run: RunContext) -> dict[str, object]:
     summary["predict"] = answer(run)
     summary["monitor"] = watch(run)
     return summary
-
-
-def _child(task: TaskContext, made: TrainmasterFlow) -> dict[str, object]:
-    summary = run_child(made, task.run)
-    says = summary.get("says") or _words(summary)
-    with task.run.store.write() as session:
-        task.complete(session, says=str(says))
-    return summary
-
-
-def _words(summary: dict[str, object]) -> str:
-    sources = summary.get("sources")
-    if isinstance(sources, dict):
-        return "; ".join(f"{name}: {says}" for name, says in sources.items())
-    if "is_new" in summary:
-        return f"v{summary['version']}" + ("" if summary["is_new"] else " (nothing changed)")
-    return ""
 
 
 def _has_production(task: TaskContext) -> bool:

@@ -35,6 +35,8 @@ def deploy(run: RunContext) -> dict[str, object]:
         "replaced": done.replaced,
         "deployment": done.deployment,
         "by": done.by,
+        "says": f"{done.model} v{done.version} is in production"
+        + (f" in the place of v{done.replaced}" if done.replaced else ""),
     }
 
 

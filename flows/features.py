@@ -23,6 +23,7 @@ def features(run: RunContext) -> dict[str, object]:
         "rows": built.rows,
         "is_new": built.is_new,
         "rebuilt": list(built.rebuilt),
+        "says": f"v{built.version}: {built.rows:,} rows" + ("" if built.is_new else ", nothing changed"),
     }
 
 

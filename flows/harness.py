@@ -234,6 +234,16 @@ def run_child(
         return made.body(context)
 
 
+def child_step(
+    task: TaskContext, made: TrainmasterFlow, parameters: Mapping[str, object] | None = None
+) -> dict[str, object]:
+    """Execute another flow as a task of this one; the task says what the child's summary says."""
+    summary = run_child(made, task.run, parameters)
+    with task.run.store.write() as session:
+        task.complete(session, says=str(summary.get("says", "")))
+    return summary
+
+
 def _claim_decision(run: RunContext) -> None:
     """Bind the decision that caused this run to it, once; a decision that has a run already refuses a second one."""
     decision = run.parameters.get("decision")
@@ -264,4 +274,15 @@ def main(made: TrainmasterFlow) -> None:
     sys.exit(run_command(made, sys.argv[1:]))
 
 
-__all__ = ["Body", "Hook", "TrainmasterFlow", "execute", "flow", "inside_prefect", "main", "run_child", "stage"]
+__all__ = [
+    "Body",
+    "Hook",
+    "TrainmasterFlow",
+    "child_step",
+    "execute",
+    "flow",
+    "inside_prefect",
+    "main",
+    "run_child",
+    "stage",
+]

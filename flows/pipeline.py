@@ -1,39 +1,30 @@
-"""The pipeline flow: from raw files to a registered version, and to production when asked; each step is a run of its own."""
+"""The pipeline flow: raw files to a registered version, and to production when asked; each step a run of its own."""
 
 from app.services.running import RunContext, TaskContext
 from flows.deploy import deploy
 from flows.features import features
-from flows.harness import TrainmasterFlow, flow, main, run_child, stage
+from flows.harness import child_step, flow, main, stage
 from flows.ingest import ingest
 from flows.predict import predict
 from flows.train import train
 
 
-def step(made: TrainmasterFlow, task: TaskContext, parameters: dict[str, object] | None = None) -> dict[str, object]:
-    """Run one flow as a child of this one; the task says what it made."""
-    summary = run_child(made, task.run, parameters)
-    says = ", ".join(f"{key} {value}" for key, value in summary.items() if isinstance(value, str | int))
-    with task.run.store.write() as session:
-        task.complete(session, says=str(summary.get("says") or says))
-    return summary
-
-
 @stage("ingest")
 def take_in(task: TaskContext) -> dict[str, object]:
     """Raw files become snapshots."""
-    return step(ingest, task)
+    return child_step(task, ingest)
 
 
 @stage("features")
 def build(task: TaskContext) -> dict[str, object]:
     """Snapshots become features."""
-    return step(features, task)
+    return child_step(task, features)
 
 
 @stage("train")
 def fit(task: TaskContext) -> dict[str, object]:
     """Features become a registered version."""
-    return step(train, task)
+    return child_step(task, train)
 
 
 @stage("promote")
@@ -41,13 +32,13 @@ def promote(task: TaskContext, version: int) -> dict[str, object]:
     """The version goes into production, when its gates pass."""
     reason = str(task.run.parameters.get("reason") or "first version of the project")
     wish: dict[str, object] = {"version": version, "by": task.run.actor, "reason": reason}
-    return step(deploy, task, wish)
+    return child_step(task, deploy, wish)
 
 
 @stage("predict")
 def answer(task: TaskContext) -> dict[str, object]:
     """The production version predicts what is in the feature store."""
-    return step(predict, task)
+    return child_step(task, predict)
 
 
 @flow("pipeline", stages=5)

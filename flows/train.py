@@ -57,6 +57,9 @@ def train(run: RunContext) -> dict[str, object]:
         "metrics": done.metrics,
         "baseline": done.baseline,
         "failing_gates": list(done.failing),
+        "says": f"{done.model} v{done.version}: "
+        + ", ".join(f"{name} {value:.4f}" for name, value in done.metrics.items())
+        + (f"; gates that fail: {', '.join(done.failing)}" if done.failing else ""),
     }
 
 

@@ -36,7 +36,7 @@ class Shell:
         """What a command printed; fails the test when it did not exit 0."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(f"{{ {command.strip()}\n}} </dev/null; echo; echo @@ended $?\n")
+        self._process.stdin.write(f"{{ {command.strip()}\n}} </dev/null; code=$?; echo; echo @@ended $code\n")
         lines: list[str] = []
         for line in self._process.stdout:
             if line.startswith("@@ended"):
@@ -152,7 +152,7 @@ def test_april_brings_an_alert_and_a_retrain_that_the_alert_started(shell: Shell
 
 def test_a_version_is_promoted_and_taken_back_from_the_shell(shell: Shell) -> None:
     promote, rollback, listing, verify = BLOCKS[6].strip().splitlines()
-    before = shell.run(BLOCKS[3].strip().splitlines()[0] + "\n" + "\n".join(BLOCKS[3].strip().splitlines()[1:]))
+    before = shell.run(BLOCKS[3])
 
     shell.run(promote)
     promoted = {v["version"]: v["stage"] for v in shell.json("trainmaster models ls --json")}

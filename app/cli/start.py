@@ -81,9 +81,9 @@ def init_command(
         say(f"  next: trainmaster train run --project {name}")
 
     document = {
-        "project": name, "folder": str(written.folder), "target": found.target, "task": found.task, "metric": found.metric,
-        "time": found.time, "entity": found.entity, "features": found.features, "left_out": dict(found.excluded),
-        "says": found.says,
+        "project": name, "folder": str(written.folder), "target": found.target, "task": found.task,
+        "metric": found.metric, "time": found.time, "entity": found.entity, "features": found.features,
+        "left_out": dict(found.excluded), "says": found.says,
     }  # fmt: skip
     emit(document, as_json=json, human=human)
 

@@ -1,8 +1,8 @@
 """Point-in-time join: for each spine row the newest row of a view that was known by then, and not too old.
 
-Measured on 327,346 flights against a year of hourly weather (26,115 rows), 2 cores, positions only: see
-`benchmarks`; a binary search over (key, known-at) ranks needs no sorting of the spine, and beats both
-`pandas.merge_asof` (which sorts it) and DuckDB's ASOF (which copies it).
+Measured on 336,776 flights against a year of hourly weather (26,115 rows, nine columns taken), best of three on two
+busy cores: this search 0.07 s, `pandas.merge_asof` with the sort that it needs 0.10 s, DuckDB's ASOF join to Arrow
+0.59 s. It needs no order of the spine, and takes a created time without a second join.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from app.domain.errors import BadInput
 from app.domain.text import visible
@@ -94,18 +96,39 @@ def matched_keys(spine: pd.DataFrame, view: pd.DataFrame, entity: Sequence[str])
     for column in entity:
         left, right = spine[column], view[column]
         require_same_kind(left, right, column)
-        codes, uniques = pd.factorize(right)
-        theirs = pd.Index(uniques).get_indexer(pd.Index(left))
-        theirs[left.isna().to_numpy()] = -1
-        spine_codes = _combined(spine_codes, theirs, len(uniques))
-        view_codes = _combined(view_codes, codes, len(uniques))
-        if len(entity) > 1:  # keep the numbers small whatever the number of columns
-            _, small = np.unique(np.concatenate([view_codes, spine_codes]), return_inverse=True)
-            missing = np.concatenate([view_codes, spine_codes]) < 0
-            small = np.where(missing, -1, small)
-            view_codes, spine_codes = small[: len(view)], small[len(view) :]
+        theirs, codes, count = _text_codes(left, right) if _kind(right) == "text" else _other_codes(left, right)
+        if len(entity) == 1:
+            return theirs, codes
+        spine_codes = _combined(spine_codes, theirs, count)
+        view_codes = _combined(view_codes, codes, count)
+        both = np.concatenate([view_codes, spine_codes])
+        _, small = np.unique(both, return_inverse=True)  # keeps the numbers small, whatever the number of columns
+        small = np.where(both < 0, -1, small)
+        view_codes, spine_codes = small[: len(view)], small[len(view) :]
     top = int(view_codes.max(initial=-1))
     return np.where(spine_codes > top, -1, spine_codes), view_codes
+
+
+def _text_codes(left: pd.Series, right: pd.Series) -> tuple[Positions, Positions, int]:
+    """Codes of two text columns; Arrow's hash table takes a fifth of the time of pandas' for as many texts as rows."""
+    coded = _arrow_text(right).dictionary_encode()
+    found = pc.index_in(_arrow_text(left), value_set=coded.dictionary)
+    theirs = found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return theirs, codes, len(coded.dictionary)
+
+
+def _other_codes(left: pd.Series, right: pd.Series) -> tuple[Positions, Positions, int]:
+    codes, uniques = pd.factorize(right)
+    theirs = pd.Index(uniques).get_indexer(pd.Index(left))
+    theirs[left.isna().to_numpy()] = -1
+    return theirs, codes, len(uniques)
+
+
+def _arrow_text(values: pd.Series) -> pa.Array:
+    array = pa.array(values, from_pandas=True)
+    whole = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    return whole.cast(pa.string())
 
 
 def _combined(codes: Positions, more: npt.NDArray[np.int64], count: int) -> Positions:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -67,46 +68,64 @@ class Labels:
         )
 
 
-def spine_rows(table: Pinned, labels: Labels, window: tuple[datetime | None, datetime | None] | None) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Spine:
+    """The wanted rows of the spine, with the place that each has in the stored table, and that table."""
+
+    frame: pd.DataFrame
+    places: as_of.Positions
+    stored: pa.Table
+
+    def only(self, kept: npt.NDArray[np.bool_]) -> "Spine":
+        """Some of the rows."""
+        return Spine(self.frame[kept].reset_index(drop=True), self.places[kept], self.stored)
+
+
+def spine_rows(table: Pinned, labels: Labels, window: tuple[datetime | None, datetime | None] | None) -> Spine:
     """The labelled rows, in the order of event time and entity; `window` keeps from <= event time < to."""
-    rows = offline.read(table.folder, table.version)
+    stored = offline.read(table.folder, table.version)
+    places = np.arange(stored.num_rows)
+    rows = stored
     if window is not None:
         if labels.event_time is None:
             raise BadInput(
                 "a window needs an event time, and this project has none", next_step="set [problem] event_time"
             )
-        rows = rows.filter(_inside(rows[labels.event_time], window))
+        places = np.flatnonzero(_inside(stored[labels.event_time], window).to_numpy())
+        rows = stored.take(pa.array(places))
     order = [*([labels.event_time] if labels.event_time else []), *labels.entity]
     if order:
-        rows = rows.take(pc.sort_indices(rows, [(name, "ascending") for name in order]))
+        sorted_rows = pc.sort_indices(rows, [(name, "ascending") for name in order])
+        rows, places = rows.take(sorted_rows), places[sorted_rows.to_numpy()]
     frame: pd.DataFrame = rows.to_pandas()
-    return frame
+    return Spine(frame, places, stored)
 
 
-def labelled(frame: pd.DataFrame, target: str) -> pd.DataFrame:
+def labelled(spine: Spine, target: str) -> Spine:
     """The rows that have a target; raises BadInput when there are rows, but none has one."""
-    known = frame[target].notna()
+    known = spine.frame[target].notna()
     if known.all():
-        return frame
+        return spine
     if not known.any():
         raise BadInput(
-            f"the target {visible(target)!r} is missing in every one of {len(frame):,} rows: there is nothing to learn",
+            f"the target {visible(target)!r} is missing in every one of {len(known):,} rows: there is nothing to learn",
             next_step="deliver labelled rows, or correct the spine in features.py",
         )
-    return frame[known].reset_index(drop=True)
+    return spine.only(known.to_numpy())
 
 
 def with_features(
-    spine: pd.DataFrame, tables: Iterable[Pinned], labels: Labels
+    spine: Spine, tables: Iterable[Pinned], labels: Labels
 ) -> tuple[pd.DataFrame, list[tuple[str, ViewColumn]]]:
     """The spine with the columns of every view beside it, as known at its event time."""
-    parts: dict[str, pd.Series] = {str(name): spine[name] for name in spine.columns}
+    parts: dict[str, pd.Series] = {str(name): spine.frame[name] for name in spine.frame.columns}
     found: list[tuple[str, ViewColumn]] = []
     for table in tables:
-        rows = _view_rows(table)
+        stored = _stored(table)
+        rows = _typed(stored, table)
         if table.event_time is not None and labels.event_time is not None:
             at = as_of.positions(
-                spine,
+                spine.frame,
                 rows,
                 entity=table.entity,
                 spine_time=labels.event_time,
@@ -114,22 +133,28 @@ def with_features(
                 created_time=table.created_time,
                 ttl=table.ttl,
             )
+        elif all(stored[key].null_count == 0 and spine.stored[key].equals(stored[key]) for key in table.entity):
+            at = spine.places  # row by row the same keys, of which a view without time has each once
         else:
-            at = as_of.by_entity(spine, rows, entity=table.entity)
+            at = as_of.by_entity(spine.frame, rows, entity=table.entity)
         complete = bool((at >= 0).all())
         for column in table.columns:
             values = rows[column.name].array
             taken = values.take(at) if complete else values.take(at, allow_fill=True)
-            parts[column.name] = pd.Series(taken, index=spine.index, name=column.name)
+            parts[column.name] = pd.Series(taken, index=spine.frame.index, name=column.name)
             found.append((table.name, column))
     return pd.DataFrame(parts, copy=False), found
 
 
-def _view_rows(table: Pinned) -> pd.DataFrame:
+def _stored(table: Pinned) -> pa.Table:
     times = [time for time in (table.event_time, table.created_time) if time is not None]
     needed = list(dict.fromkeys([*table.entity, *times, *(column.name for column in table.columns)]))
-    rows = offline.read(table.folder, table.version, needed)
-    plain = [name for name in needed if name not in {c.name for c in table.columns if c.kind == "category"}]
+    return offline.read(table.folder, table.version, needed)
+
+
+def _typed(rows: pa.Table, table: Pinned) -> pd.DataFrame:
+    categories = {column.name for column in table.columns if column.kind == "category"}
+    plain = [name for name in rows.column_names if name not in categories]
     frame: pd.DataFrame = rows.select(plain).to_pandas()
     for column in table.columns:
         values = rows[column.name]

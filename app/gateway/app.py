@@ -1,6 +1,7 @@
 """The application: plain Starlette routes with orjson inside FastAPI, behind one guard."""
 
 import asyncio
+import itertools
 import logging
 import secrets
 import time
@@ -27,7 +28,7 @@ from app.store.engine import Store
 
 MAX_BODY_BYTES = 1_000_000
 BODY_TIMEOUT_S = 10.0
-INLINE_RECORDS = 32
+INLINE_RECORDS = 128
 RETRY_AFTER_S = 5
 JSON = "application/json"
 log = logging.getLogger(__name__)
@@ -42,21 +43,22 @@ class Gateway:
         self.log = PredictionLog(
             workspace.predictions, on_written=self.metrics.logged.inc, on_dropped=self.metrics.dropped.inc
         )
+        self._process, self._numbers = secrets.token_hex(4), itertools.count(1)
         app = FastAPI(title="Trainmaster gateway", lifespan=self._lifespan, redoc_url=None)
         for path, endpoint, method in (
-            ("/predict/{project}", self.predict, "POST"),
-            ("/health", self.health, "GET"),
-            ("/ready", self.ready, "GET"),
             ("/metrics", self.scrape, "GET"),
+            ("/ready", self.ready, "GET"),
+            ("/health", self.health, "GET"),
+            ("/predict/{project}", self.predict, "POST"),  # the last one inserted is the first one asked
         ):
-            app.router.routes.append(Route(path, endpoint, methods=[method]))
+            app.router.routes.insert(0, Route(path, endpoint, methods=[method]))
         app.openapi = lambda: describe(self.models.current)  # type: ignore[method-assign]
         self.asgi = Guard(
             app,
             token=token,
             max_body_bytes=MAX_BODY_BYTES,
             max_in_flight=max_in_flight,
-            on_refused=lambda status: self.metrics.requests.labels("-", str(status)).inc(),
+            on_refused=self.metrics.refused,
         )
 
     @asynccontextmanager
@@ -73,7 +75,7 @@ class Gateway:
         """Answer one request with one version."""
         begun = time.perf_counter()
         project = str(request.path_params["project"])
-        request_id = secrets.token_hex(8)
+        request_id = f"{self._process}{next(self._numbers):010x}"
         known = project in self.models.projects
         served = self.models.current.get(project)
         try:
@@ -97,14 +99,13 @@ class Gateway:
             log.exception("request %s for %s failed", request_id, project if known else "an unknown project")
             status, content = 500, {"error": "the model could not answer", "request_id": request_id}
         label = project if known else "-"
-        self.metrics.requests.labels(label, str(status)).inc()
-        self.metrics.latency.labels(label).observe(time.perf_counter() - begun)
+        self.metrics.answered(label, status, time.perf_counter() - begun)
         headers = {"x-request-id": request_id} | ({"retry-after": str(RETRY_AFTER_S)} if status == 503 else {})
         return Response(orjson.dumps(content), status, headers, JSON)
 
     def _keep(self, served: Served, records: list[Any], predictions: list[Any], request_id: str) -> None:
         deployment = served.deployment
-        self.metrics.predictions.labels(deployment.project, str(deployment.version)).inc(len(predictions))
+        self.metrics.predicted(deployment.project, deployment.version, len(predictions))
         self.log.take(
             Answered(
                 request_id,
@@ -114,7 +115,7 @@ class Gateway:
                 deployment.version,
                 deployment.feature_set_version,
                 deployment.key,
-                records,
+                [orjson.dumps(record) for record in records],
                 predictions,
             )
         )

@@ -1,5 +1,7 @@
 """What Prometheus may scrape of a gateway, in a registry of its own."""
 
+from functools import cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -38,6 +40,23 @@ class Metrics:
             f"{name}_dropped_rows", "Predictions that the log could not take", registry=self.registry
         )
         self.queued = Gauge(f"{name}_queued_rows", "Predictions that wait to be written", registry=self.registry)
+
+        self._answered = cache(lambda project, status: self.requests.labels(project, str(status)))
+        self._predicted = cache(lambda project, version: self.predictions.labels(project, str(version)))
+        self._took = cache(self.latency.labels)
+
+    def answered(self, project: str, status: int, seconds: float) -> None:
+        """Count an answer and the time it took."""
+        self._answered(project, status).inc()
+        self._took(project).observe(seconds)
+
+    def refused(self, status: int) -> None:
+        """Count a request that the guard turned away."""
+        self._answered("-", status).inc()
+
+    def predicted(self, project: str, version: int, rows: int) -> None:
+        """Count records that a version answered."""
+        self._predicted(project, version).inc(rows)
 
     def text(self) -> bytes:
         """The metrics in Prometheus' text format."""

@@ -1,5 +1,8 @@
 """LightGBM for the three tasks, made so that the same input gives the same trees."""
 
+import importlib
+import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +17,7 @@ from app.learning.openmp import usable_threads, wait_passively
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Progress = Callable[[int, int, Mapping[str, float]], None]
 POINTS = 20
+SHOWN_S = 0.5
 OBJECTIVES = {
     Task.BINARY: ("binary", ("binary_logloss", "auc")),
     Task.MULTICLASS: ("multiclass", ("multi_logloss",)),
@@ -84,7 +88,8 @@ def fit(
 ) -> Fitted:
     """Fit on an encoded matrix; `categories` are the places of category columns, `watch` rows that only draw a curve.
 
-    `progress(step, total, metrics)` is called about twenty times and may raise to stop. Raises BadInput for
+    `progress(step, total, metrics)` is called with about twenty points of the curve, and every half second without
+    metrics; it may raise to stop. Raises BadInput for
     hyperparameters that LightGBM refuses.
     """
     wait_passively()
@@ -101,10 +106,13 @@ def fit(
             booster.add_valid(lightgbm.Dataset(watch[0], watch[1], reference=rows, params=parameters), "watched")
         points: dict[str, list[tuple[int, float]]] = {}
         every = max(1, total // POINTS)
-        done = 0
+        done, shown = 0, time.monotonic()
         for done in range(1, total + 1):
             finished = booster.update()
             if done % every and done != total and not finished:
+                if progress is not None and time.monotonic() - shown > SHOWN_S:
+                    progress(done, total, {})
+                    shown = time.monotonic()
                 continue
             metrics = {}
             for result in booster.eval_valid() if watch is not None else ():
@@ -124,10 +132,18 @@ def fit(
 
 
 def _lightgbm() -> Any:
-    """Import lightgbm; pandas is there, scikit-learn and dask are not needed by the core."""
-    import lightgbm
+    """Import lightgbm without scikit-learn, which only its wrapper classes need: 0.1 s of CPU in place of 0.9 s.
 
-    return lightgbm
+    Where either is loaded already nothing is held back; elsewhere the wrappers (LGBMClassifier) of this process say
+    that scikit-learn is missing.
+    """
+    if "lightgbm" in sys.modules or "sklearn" in sys.modules:
+        return importlib.import_module("lightgbm")
+    sys.modules["sklearn"] = None  # type: ignore[assignment]  # the documented way to make an import fail
+    try:
+        return importlib.import_module("lightgbm")
+    finally:
+        del sys.modules["sklearn"]
 
 
 __all__ = ["ALLOWED", "Fitted", "fit", "settings"]

@@ -75,20 +75,50 @@ def refuse_overlap(frame: pd.DataFrame, train: Places, test: Places, entity: Seq
             where="problem.entity",
             next_step="return it from the spine function in features.py",
         )
-    if len(entity) == 1:
-        column = frame[entity[0]]
-        both = column.iloc[train].isin(column.iloc[test]) & column.iloc[train].notna()
-        example = column.iloc[train][both].head(1).tolist()
-    else:
-        keys = pd.MultiIndex.from_frame(frame[list(entity)])
-        shared = keys[train].isin(keys[test])
-        example = keys[train][shared][:1].tolist()
+    twice = _shared_texts(frame[entity[0]], train, test) if len(entity) == 1 else None
+    if twice is None:
+        twice = _shared_keys(frame, entity, train, test)
+    example = frame.iloc[twice[:1]][list(entity)].to_numpy().tolist()
     if example:
         raise BadInput(
-            f"{', '.join(entity)} {str(example[0])[:80]!r} stands in the training and in the test rows",
+            f"{', '.join(entity)} {', '.join(map(str, example[0]))[:80]!r} stands in the training and in the test rows",
             where="problem.entity",
             next_step="name the columns that make a row unique in problem.entity, or remove duplicates in features.py",
         )
+
+
+def _shared_texts(column: "pd.Series[Any]", train: Places, test: Places) -> Places | None:
+    """Train places of Arrow texts that stand in test too (one hash table of the test rows), None for other types."""
+    if not isinstance(column.dtype, pd.StringDtype):
+        return None
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    values = pa.array(column.array)
+    shared = pc.is_in(values, value_set=values.take(pa.array(test)), skip_nulls=True).to_numpy(zero_copy_only=False)
+    return np.asarray(train[shared[train]])
+
+
+def _shared_keys(frame: pd.DataFrame, entity: Sequence[str], train: Places, test: Places) -> Places:
+    codes, missing = np.zeros(len(frame), dtype=np.int64), np.ones(len(frame), dtype=bool)
+    for name in entity:
+        own, values = pd.factorize(frame[name], use_na_sentinel=True)
+        missing &= own < 0
+        codes = pd.factorize(codes * (len(values) + 1) + own)[0]
+    trained = np.zeros(int(codes.max()) + 1, dtype=bool)
+    trained[codes[train]] = True
+    return np.asarray(test[trained[codes[test]] & ~missing[test]])
+
+
+def rows_at(frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+    """Some rows of a frame: without a copy where they lie side by side, as they do in a split by time.
+
+    >>> rows_at(pd.DataFrame({"a": [1, 2, 3]}), np.array([1, 2]))["a"].tolist()
+    [2, 3]
+    """
+    if len(places) and places[-1] - places[0] + 1 == len(places):
+        return frame.iloc[int(places[0]) : int(places[-1]) + 1]
+    return frame.iloc[places]
 
 
 def event_times(frame: pd.DataFrame, problem: Problem) -> "pd.Series[Any] | None":

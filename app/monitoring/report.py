@@ -152,12 +152,12 @@ def _metric(name: MetricName, value: float, labelled: int, rules: Monitoring) ->
     limit = rules.limits.get(name)
     if labelled < rules.minimum_rows:
         says = f"{labelled} labelled rows, at least {rules.minimum_rows} are needed"
-        return SignalValue(name, "quality", None, math.nan, limit, name.direction, False, says)
+        return SignalValue(str(name), "quality", None, math.nan, limit, name.direction, False, says)
     if not math.isfinite(value):
         says = "these labels do not define it (only one class, or no spread)"
-        return SignalValue(name, "quality", None, math.nan, limit, name.direction, False, says)
+        return SignalValue(str(name), "quality", None, math.nan, limit, name.direction, False, says)
     good = limit is None or (at_least if name.direction is Direction.HIGHER else at_most)(value, limit)
-    return SignalValue(name, "quality", None, value, limit, name.direction, not good)
+    return SignalValue(str(name), "quality", None, value, limit, name.direction, not good)
 
 
 __all__ = ["Observed", "Report", "SignalValue", "report"]

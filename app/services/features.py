@@ -114,7 +114,7 @@ def build(task: TaskContext) -> FeatureSetBuilt:
     digests = {name: _table_digest(name, rules, snapshots, project) for name in wanted}
     digest = hashlib.sha256(canonical_json([FORMAT, digests]).encode()).hexdigest()
     known = _by_digest(run, digest)
-    if known is not None:
+    if known is not None and not _lost(project, _info(known)):
         return _unchanged(task, known)
     tables = _tables(task, rules, snapshots, digests)
     return _publish(task, digest, rules.digest_of(wanted, sources), tables, snapshots)
@@ -172,10 +172,10 @@ def training_frame(
     folder = _folder(project)
     tables = {name: join.Pinned.of_record(name, folder, info.views[name]) for name in names}
     problem = join.Labels.of_record(spine)
-    frame = join.spine_rows(join.Pinned.of_record(spine_name, folder, spine), problem, window)
+    rows = join.spine_rows(join.Pinned.of_record(spine_name, folder, spine), problem, window)
     if labelled_only:
-        frame = join.labelled(frame, problem.target)
-    frame, columns = join.with_features(frame, tables.values(), problem)
+        rows = join.labelled(rows, problem.target)
+    frame, columns = join.with_features(rows, tables.values(), problem)
     return TrainingFrame(
         frame,
         [FeatureColumn(column.name, column.kind, view) for view, column in columns],
@@ -229,6 +229,18 @@ def _find(session: Session, project_id: int, digest: str) -> FeatureSet | None:
     return session.execute(query).scalars().first()
 
 
+def _lost(project: OpenProject, info: FeatureSetInfo) -> set[str]:
+    """The tables of a version whose files are not there any more."""
+    from app.features import offline
+
+    records = info.views.items()
+    return {
+        name
+        for name, record in records
+        if not offline.has(_folder(project) / str(record["table"]), int(str(record["version"])))
+    }
+
+
 def _unchanged(task: TaskContext, row: FeatureSet) -> FeatureSetBuilt:
     says = f"nothing changed: v{row.version} has these rules and snapshots"
     with task.run.store.write() as session:
@@ -245,7 +257,8 @@ def _tables(
     older = {
         str(record["digest"]): record
         for info in reversed(feature_sets(task.run.store, task.run.project_id))
-        for record in info.views.values()
+        for name, record in info.views.items()
+        if name not in _lost(project, info)
     }
     changed = [name for name in digests if digests[name] not in older]
     computed = _computed(task, rules, snapshots, changed)
@@ -406,7 +419,11 @@ def _publish(
             task.complete(session, says=says, inputs=[*inputs, code], outputs=[output])
             assert row.id is not None
             return FeatureSetBuilt(row.id, row.version, digest, rows, True, rebuilt, says)
-    return _unchanged(task, known)
+        known.views = json.dumps({name: table.record for name, (table, _) in tables.items()})
+        says = f"v{known.version} is whole again: its files were lost"
+        task.complete(session, says=says, inputs=[*inputs, code], outputs=[_ref(run, known.version)])
+        assert known.id is not None
+        return FeatureSetBuilt(known.id, known.version, digest, rows, False, (), says)
 
 
 def _one(store: Store, feature_set_id: int) -> FeatureSetInfo:

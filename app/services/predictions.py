@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from app.domain.errors import NotFound, Refused
+from app.domain.errors import Busy, NotFound, Refused
 from app.domain.ids import Ref, new_key
 from app.domain.problem import Task
 from app.domain.states import DeploymentState
@@ -153,6 +153,8 @@ def predict(task: TaskContext, *, window: tuple[datetime | None, datetime | None
     key = new_key()
     says = f"{len(table):,} rows predicted by version {production.version}"
     with run.store.write() as session:
+        if window is None:
+            _require_same_last(session, run.project_id, last)
         digest = artifacts.put(
             session, content, kind="predictions", media_type="application/vnd.apache.parquet", now=now()
         )
@@ -182,6 +184,12 @@ def predict(task: TaskContext, *, window: tuple[datetime | None, datetime | None
         "window": [moment.isoformat() if moment else None for moment in (begin, end)],
         "says": says,
     }
+
+
+def _require_same_last(session: Session, project_id: int, last: PredictionBatch | None) -> None:
+    current = last_batch(session, project_id)
+    if (current.key if current is not None else None) != (last.key if last is not None else None):
+        raise Busy("another run has predicted the same rows meanwhile", next_step="trainmaster predict batch")
 
 
 def last_batch(session: Session, project_id: int) -> PredictionBatch | None:

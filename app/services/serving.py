@@ -47,7 +47,7 @@ def active_deployments(reader: Reader) -> list[ActiveDeployment]:
 
 @dataclass(frozen=True)
 class GatewayHealth:
-    """What a gateway says of itself; latencies are upper bounds of the histogram's buckets, in milliseconds."""
+    """What a gateway says of itself; latencies are read from the histogram, in milliseconds."""
 
     up: bool
     ready: bool
@@ -145,11 +145,17 @@ def _buckets(series: Mapping[str, float]) -> dict[float, float]:
 
 
 def _quantile_ms(buckets: Mapping[float, float], share: float) -> float | None:
-    total = max(buckets.values(), default=0.0)
-    if total <= 0:
+    """The quantile in milliseconds, straight within its bucket; the last bound when it lies above all of them."""
+    wanted = share * max(buckets.values(), default=0.0)
+    if wanted <= 0:
         return None
-    bound = min(bound for bound, count in buckets.items() if count >= share * total)
-    return bound * 1000 if bound != float("inf") else None
+    low, below = 0.0, 0.0
+    for bound, count in sorted(buckets.items()):
+        if count >= wanted:
+            inside = (wanted - below) / (count - below) if count > below else 1.0
+            return (low + (bound - low) * inside) * 1000 if bound != float("inf") else low * 1000
+        low, below = bound, count
+    return None
 
 
 def _call(

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from math import isfinite
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
@@ -64,7 +65,11 @@ def import_runs(session: Session, runs: Iterable[FinishedRun], *, project_id: in
 def import_points(session: Session, run_id: int, histories: Mapping[str, Iterable[tuple[int, float]]]) -> None:
     """Write whole histories (step, value) of a run's metrics."""
     rows = (
-        (run_id, key, int(step), *split_number(number)) for key, points in histories.items() for step, number in points
+        (run_id, key, int(step), number, None)
+        if type(number) is float and isfinite(number)  # nearly all of them: no call more for each
+        else (run_id, key, int(step), *split_number(number))
+        for key, points in histories.items()
+        for step, number in points
     )
     _insert(session.connection(), MetricPoint, ("run_id", "key", "step", "value", "special"), rows)
 

@@ -18,6 +18,7 @@ class Permission(StrEnum):
 EVERYWHERE, LIST = "everywhere", "list"
 OVERVIEW, DATA, RUNS, RUN = "overview", "data", "runs", "run"
 REGISTRY, MONITORING, INFRASTRUCTURE = "registry", "monitoring", "infrastructure"
+TABBED = (DATA, RUN, REGISTRY, MONITORING)
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("pane.next", "tab", "next pane"),
     Action("pane.previous", "shift+tab", "previous pane"),
     Action("pane.maximise", "m", "maximise the pane"),
-    Action("tab.previous", "left_square_bracket", "previous tab"),
-    Action("tab.next", "right_square_bracket", "next tab"),
+    Action("tab.previous", "left_square_bracket", "previous tab", on=TABBED),
+    Action("tab.next", "right_square_bracket", "next tab", on=TABBED),
     Action("live.freeze", "f", "freeze or follow"),
     Action("live.refresh", "f5", "refresh now"),
     Action("app.quit", "q", "back, at the root quit", weight=1, short="quit"),

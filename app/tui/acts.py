@@ -4,11 +4,15 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
 from app.domain.errors import NotFound
 from app.domain.workspace import Workspace
+
+if TYPE_CHECKING:
+    from app.services.infrastructure import Report
+    from app.services.registry import PromotionPlan
+    from app.store.engine import Store
 
 ACKNOWLEDGED_FOR = timedelta(days=1)
 
@@ -20,13 +24,14 @@ class Acts:
         self._workspace = workspace
         self._lock = threading.Lock()
         self._opened = ExitStack()
-        self._store: Any = None
+        self._store: Store | None = None
 
-    def open_store(self) -> Any:
+    def open_store(self) -> "Store":
         """The store, brought to the newest schema."""
         with self._lock:
             if self._store is None:
-                workspaces = _service("workspaces")
+                from app.services import workspaces
+
                 self._store = self._opened.enter_context(workspaces.open_store(self._workspace))
             return self._store
 
@@ -40,16 +45,21 @@ class Acts:
 
     def is_up(self) -> bool:
         """Whether every service is up."""
-        states = _service("infrastructure").status(self.open_store())
-        return bool(states) and all(str(status.state) == "up" for status in states)
+        from app.services import infrastructure
 
-    def up(self, report: Callable[[Any], None] | None = None) -> None:
+        return infrastructure.is_up(self.open_store())
+
+    def up(self, report: "Report | None" = None) -> None:
         """Start the services, or join the start that somebody else began."""
-        _service("infrastructure").up(self._workspace, report)
+        from app.services import infrastructure
+
+        infrastructure.up(self._workspace, report)
 
     def down(self) -> None:
         """Stop the services."""
-        _service("infrastructure").down(self._workspace)
+        from app.services import infrastructure
+
+        infrastructure.down(self._workspace)
 
     # -- runs ----------------------------------------------------------------------------------------------------
 
@@ -66,17 +76,16 @@ class Acts:
 
         def work() -> str:
             from app.domain.states import CauseKind
+            from app.services import runs
 
-            return str(
-                _service("runs").request(
-                    self.open_store(),
-                    self._workspace,
-                    project,
-                    flow,
-                    parameters or {},
-                    cause=CauseKind(cause),
-                    cause_key=cause_key,
-                )
+            return runs.request(
+                self.open_store(),
+                self._workspace,
+                project,
+                flow,
+                parameters or {},
+                cause=CauseKind(cause),
+                cause_key=cause_key,
             )
 
         return work
@@ -95,7 +104,7 @@ class Acts:
                 detail.row.flow,
                 parameters=json.loads(detail.parameters),
                 cause="person",
-                cause_key=f"run:{detail.row.key}",
+                cause_key=detail.row.key,
             )()
 
         return work
@@ -104,22 +113,27 @@ class Acts:
         """The act that cancels a run."""
 
         def work() -> None:
-            _service("runs").cancel(self.open_store(), self._workspace, key, reason="cancelled from the control room")
+            from app.services import runs
+
+            runs.cancel(self.open_store(), self._workspace, key, reason="cancelled from the control room")
 
         return work
 
     # -- registry ------------------------------------------------------------------------------------------------
 
-    def plan(self, model: str, version: int) -> Any:
+    def plan(self, model: str, version: int) -> "PromotionPlan":
         """What a promotion would change."""
-        return _service("registry").plan_promotion(self.open_store(), self._project_of(model), model, version)
+        from app.services import registry
+
+        return registry.plan_promotion(self.open_store(), self._project_of(model), model, version)
 
     def promote(self, model: str, version: int, *, reason: str, typed_name: str) -> Callable[[], str]:
         """The act that asks for a promotion; gives the key of the deploy run."""
 
         def work() -> str:
-            workspaces = _service("workspaces")
-            done = _service("registry").promote(
+            from app.services import registry, workspaces
+
+            done = registry.promote(
                 self.open_store(),
                 self._project_of(model),
                 model,
@@ -137,8 +151,9 @@ class Acts:
         """The act that takes the last change of production back; gives what serves now."""
 
         def work() -> str:
-            workspaces = _service("workspaces")
-            done = _service("registry").undo(
+            from app.services import registry, workspaces
+
+            done = registry.undo(
                 self.open_store(),
                 self._workspace,
                 self._project_of(model),
@@ -160,7 +175,9 @@ class Acts:
 
     def _submit(self) -> None:
         """Hand requested runs to the orchestrator now; when it is down the watcher does it later."""
-        _service("runs").submit_waiting(self.open_store(), self._workspace)
+        from app.services import runs
+
+        runs.submit_waiting(self.open_store(), self._workspace)
 
     # -- monitoring ----------------------------------------------------------------------------------------------
 
@@ -168,8 +185,9 @@ class Acts:
         """The act that acknowledges an alert for a day."""
 
         def work() -> None:
-            workspaces = _service("workspaces")
-            _service("monitoring").acknowledge(
+            from app.services import monitoring, workspaces
+
+            monitoring.acknowledge(
                 self.open_store(),
                 alert,
                 by=workspaces.actor(),
@@ -178,10 +196,6 @@ class Acts:
             )
 
         return work
-
-
-def _service(name: str) -> Any:
-    return import_module(f"app.services.{name}")
 
 
 __all__ = ["Acts"]

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import os
+import sys
 import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from textual.app import App, SystemCommand
 from textual.events import AppBlur, AppFocus
@@ -17,7 +18,6 @@ from textual.screen import Screen
 
 from app.domain.errors import TrainmasterError
 from app.domain.workspace import Workspace
-from app.machine.sampler import MachineSample, sample_machine
 from app.store.reader import Reader
 from app.tui import acts
 from app.tui.actions import EVERYWHERE, PLACES, Keymap, sign
@@ -28,6 +28,9 @@ from app.tui.screens.place import PlaceScreen
 from app.tui.settings import read_settings
 from app.tui.text import plain
 from app.tui.themes import DEFAULT, THEMES
+
+if TYPE_CHECKING:
+    from app.machine.sampler import MachineSample
 
 Severity = Literal["information", "warning", "error"]
 HISTORY = 240
@@ -54,7 +57,7 @@ class ControlRoom(App[None]):
         workspace: Workspace,
         *,
         clock: Callable[[], datetime] = utc_now,
-        machine: Sequence[MachineSample] | None = None,
+        machine: "Sequence[MachineSample] | None" = None,
         start_services: bool = True,
         interval_s: float = INTERVAL_S,
     ) -> None:
@@ -150,12 +153,16 @@ class ControlRoom(App[None]):
 
     def on_mount(self) -> None:
         """Begin to sample the machine, and start what is not up."""
+        sys.setswitchinterval(0.001)  # the thread of the poller gives the interpreter back sooner
         if not self._recorded:
             self.run_worker(self._watch_machine(), group="sampler", exit_on_error=False)
         if self._start_services:
             self.run_worker(self._up(), group="up", exit_on_error=False)
 
     async def _watch_machine(self) -> None:
+        await asyncio.sleep(0.2)  # the first frame first: psutil is not loaded before it
+        from app.machine.sampler import sample_machine
+
         loop = asyncio.get_running_loop()
         while True:
             if self.app_focus:
@@ -334,8 +341,6 @@ def run(workspace: Workspace) -> int:
     app = ControlRoom(workspace)
     app.run()
     if app.crash_report:
-        import sys
-
         sys.stderr.write(app.crash_report + "\n")
     return app.return_code or 0
 

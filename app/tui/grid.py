@@ -155,6 +155,8 @@ class Grid(ScrollView, can_focus=True):
         first_time = not self.loaded
         self.loaded = True
         self.window = window
+        if window.total != old.total:
+            self._update_virtual_size()
         if self.cursor_id is not None:
             for at, row in enumerate(window.rows):
                 if row.id == self.cursor_id:
@@ -169,8 +171,6 @@ class Grid(ScrollView, can_focus=True):
         if self.cursor_id is None and window.rows:
             self.cursor = min(self.cursor, max(window.total - 1, 0))
             self._take_id()
-        if window.total != old.total:
-            self._update_virtual_size()
         if first_time or window.first != old.first or len(window.rows) != len(old.rows):
             self.refresh()
             return

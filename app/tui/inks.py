@@ -41,11 +41,11 @@ class Inks:
 
     def _style(self, name: str, ground: str = "") -> Style:
         colour = self._colours.get(name, self._colours[""])
-        under = {"cursor": self.cursor, "away": self.cursor_away}.get(ground)
+        under = {"cursor": self.cursor, "away": self.cursor_away}.get(ground, self.background)
         bold = name in ("bold", "key", "head", "here") or (self._mono and name in ("ok", "bad", "warn", "mark"))
         return Style(
             color=colour.rich_color,
-            bgcolor=under.rich_color if under else None,
+            bgcolor=under.rich_color,
             bold=bold or None,
             reverse=True if name == "here" else None,
             underline=True if self._mono and name == "bad" else None,

@@ -3,22 +3,25 @@
 import math
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from textual.geometry import Size
 
-from app.store.queries.monitoring import SignalPoint
-from app.store.queries.registry import VersionRow
 from app.tui import words
 from app.tui.charts import plot
 from app.tui.glyphs import Glyphs
 from app.tui.lines import Line, line
 
+if TYPE_CHECKING:
+    from app.store.queries.monitoring import SignalPoint
+    from app.store.queries.registry import VersionRow
+
 
 def chart(
-    champion: VersionRow | None,
+    champion: "VersionRow | None",
     metric: str,
-    points: Sequence[SignalPoint],
-    versions: Sequence[VersionRow],
+    points: "Sequence[SignalPoint]",
+    versions: "Sequence[VersionRow]",
     size: Size,
     glyphs: Glyphs,
     now: datetime,

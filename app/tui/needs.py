@@ -4,13 +4,13 @@ from collections.abc import Hashable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from app.store.queries.audit import EventRow
-from app.store.queries.overview import Need
 from app.tui import words
 from app.tui.glyphs import Glyphs
 from app.tui.grid import Row
 
 if TYPE_CHECKING:
+    from app.store.queries.audit import EventRow
+    from app.store.queries.overview import Need
     from app.tui.app import ControlRoom
 
 STEPS = {
@@ -22,12 +22,12 @@ STEPS = {
 }
 
 
-def id_of(need: Need) -> Hashable:
+def id_of(need: "Need") -> Hashable:
     """What tells one need from another."""
     return (need.kind, need.project, need.key)
 
 
-def row(need: Need, now: datetime, glyphs: Glyphs) -> Row:
+def row(need: "Need", now: datetime, glyphs: Glyphs) -> Row:
     """A row: how bad, what, since when, and the keys of the next step."""
     critical = need.severity == "critical"
     sign = glyphs.alert * 2 if critical else glyphs.alert
@@ -36,7 +36,7 @@ def row(need: Need, now: datetime, glyphs: Glyphs) -> Row:
     return Row(id_of(need), ((sign, ink), (need.what, ""), (words.ago(need.since, now), "dim"), (step, "dim")))
 
 
-def event_row(event: EventRow) -> Row:
+def event_row(event: "EventRow") -> Row:
     """A row of the activity."""
     undo = "z undoes" if event.action == "model.promoted" else "–"
     return Row(
@@ -52,7 +52,7 @@ def event_row(event: EventRow) -> Row:
     )
 
 
-def open_need(control: "ControlRoom", need: Need) -> None:
+def open_need(control: "ControlRoom", need: "Need") -> None:
     """Go to where the need is met."""
     if need.kind == "run":
         open_subject(control, f"run:{need.key}")
@@ -83,11 +83,11 @@ def open_subject(control: "ControlRoom", subject: str) -> None:
     control.go(places.get(kind, "runs"))
 
 
-def run_need(control: "ControlRoom", need: Need) -> None:
+def run_need(control: "ControlRoom", need: "Need") -> None:
     """Start what the need asks for."""
     match need.kind:
         case "alert":
-            work = control.acts.request(need.project, "train", cause="alert", cause_key=f"alert:{need.key}")
+            work = control.acts.request(need.project, "train", cause="alert", cause_key=need.key)
             control.start_act(work, done=f"retrain of {need.project} requested")
         case "run":
             control.start_act(control.acts.again(need.key), done="requested the same run again")

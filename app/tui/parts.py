@@ -1,13 +1,21 @@
 """Spans that several places draw the same way: a state, a run's progress, a machine's meters."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from app.machine.sampler import MachineSample
-from app.store.queries.runs import RunRow
 from app.tui import words
 from app.tui.charts import bar, sparkline
 from app.tui.glyphs import Glyphs, state_of
 from app.tui.lines import Line, Span, fit, line
+
+if TYPE_CHECKING:
+    from app.machine.sampler import MachineSample
+    from app.store.queries.runs import RunRow
+
+
+def empty(sentence: str, key: str, does: str, command: str) -> tuple[Line, ...]:
+    """An empty state: one sentence, one key, one command."""
+    return (line("  " + sentence), (), line("  ", (key, "key"), (f" {does} · ", "dim"), (command, "key")))
 
 
 def state(word: str, glyphs: Glyphs) -> Span:
@@ -21,7 +29,7 @@ def state(word: str, glyphs: Glyphs) -> Span:
     return f"{glyph} {word}", ink
 
 
-def share_of(run: RunRow) -> float | None:
+def share_of(run: "RunRow") -> float | None:
     """How far a run is, from 0 to 1: finished stages and the share of the one that runs."""
     if run.state == "completed":
         return 1.0
@@ -31,14 +39,14 @@ def share_of(run: RunRow) -> float | None:
     return min((run.stages_done + current) / run.stages, 1.0)
 
 
-def eta_of(run: RunRow, elapsed_s: float | None) -> float | None:
+def eta_of(run: "RunRow", elapsed_s: float | None) -> float | None:
     """Seconds to go, by the share done so far; the task's own estimate when it is longer."""
     share = share_of(run)
     whole = elapsed_s * (1 - share) / share if elapsed_s is not None and share else None
     return max((s for s in (whole, run.eta_s) if s is not None), default=None)
 
 
-def progress(run: RunRow, width: int, glyphs: Glyphs) -> Line:
+def progress(run: "RunRow", width: int, glyphs: Glyphs) -> Line:
     """A bar of a run's progress with its percentage, `width` cells."""
     share = share_of(run)
     figure = f"{words.percent(share):>6}"
@@ -47,7 +55,7 @@ def progress(run: RunRow, width: int, glyphs: Glyphs) -> Line:
     return ((filled[:cut], "accent"), (filled[cut:], "faint"), (figure, ""))
 
 
-def meters(samples: Sequence[MachineSample], glyphs: Glyphs, width: int) -> list[Line]:
+def meters(samples: "Sequence[MachineSample]", glyphs: Glyphs, width: int) -> list[Line]:
     """CPU, memory, each GPU and the disk: figure, sparkline, detail."""
     if not samples:
         return [line(("reading the machine …", "dim"))]
@@ -91,4 +99,4 @@ def metric_of(metrics: dict[str, float], name: str) -> str:
     return words.number(metrics.get(name))
 
 
-__all__ = ["eta_of", "meters", "metric_of", "progress", "share_of", "state"]
+__all__ = ["empty", "eta_of", "meters", "metric_of", "progress", "share_of", "state"]

@@ -16,6 +16,7 @@ Wish = TypeVar("Wish", bound=Hashable)
 Snapshot = TypeVar("Snapshot")
 
 INTERVAL_S = 0.5
+SETTLE_S = 0.03
 LONGEST_WAIT_S = 30.0
 
 
@@ -58,6 +59,7 @@ class Poller(Generic[Wish, Snapshot]):
         self._error = ""
         self.frozen = False
         self.polls = 0
+        self.loads = 0
 
     @property
     def running(self) -> bool:
@@ -100,6 +102,7 @@ class Poller(Generic[Wish, Snapshot]):
             wait = self._interval_s if not self._failures else min(2.0**self._failures, LONGEST_WAIT_S)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._nudged.wait(), wait)
+                await asyncio.sleep(SETTLE_S)  # the frame of the key that nudged goes first
 
     async def _poll(self) -> None:
         wish = self._wish()
@@ -118,6 +121,7 @@ class Poller(Generic[Wish, Snapshot]):
         if found is None:
             return
         self._last, snapshot = found
+        self.loads += 1
         if snapshot != self._snapshot:
             self._snapshot = snapshot
             self._show(snapshot)

@@ -1,12 +1,15 @@
 """The river: data > features > runs > candidates > champion > serving > drift, in seven boxes or one line."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from app.store.queries.overview import River
-from app.store.queries.registry import VersionRow
 from app.tui import words
 from app.tui.glyphs import Glyphs
 from app.tui.lines import Line, Span, clip, line, width_of
+
+if TYPE_CHECKING:
+    from app.store.queries.overview import River
+    from app.store.queries.registry import VersionRow
 
 NARROW = ("data", "feat", "runs", "cand", "champ", "serve", "drift")
 SIGNS = "●▲✓✗*!+x"
@@ -14,7 +17,7 @@ Box = tuple[str, tuple[Span, ...], tuple[Span, ...]]
 
 
 def lines(
-    river: River, champion: VersionRow | None, metric: str, now: datetime, glyphs: Glyphs, width: int
+    river: "River", champion: "VersionRow | None", metric: str, now: datetime, glyphs: Glyphs, width: int
 ) -> list[Line]:
     """Four lines of boxes, or one line of counts below 100 columns."""
     boxes = _boxes(river, champion, metric, now, glyphs)
@@ -48,7 +51,7 @@ def lines(
     return [tuple(top), tuple(rows[0]), tuple(rows[1]), tuple(bottom)]
 
 
-def _boxes(river: River, champion: VersionRow | None, metric: str, now: datetime, glyphs: Glyphs) -> list[Box]:
+def _boxes(river: "River", champion: "VersionRow | None", metric: str, now: datetime, glyphs: Glyphs) -> list[Box]:
     has_features = river.features_version is not None
     metric_text = f"{metric} {words.number(champion.metrics.get(metric))}" if champion else "none yet"
     breached = river.signals_breached

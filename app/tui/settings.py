@@ -1,6 +1,5 @@
 """What `trainmaster.toml` says to the screen: theme, glyphs, own keys, the store's URL; and the environment's name."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -24,10 +23,18 @@ class Settings:
 def read_settings(workspace: Workspace) -> Settings:
     """The settings of a workspace; raises BadInput for a file that cannot be read."""
     try:
-        document = tomllib.loads(workspace.marker.read_text(encoding="utf-8"))
+        text = workspace.marker.read_text(encoding="utf-8")
     except FileNotFoundError:
         return Settings()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise BadInput(f"not UTF-8: {error}", where="trainmaster.toml", next_step="correct trainmaster.toml") from None
+    if all(not line.strip() or line.lstrip().startswith("#") for line in text.splitlines()):
+        return Settings()  # the usual case starts without a parser
+    import tomllib
+
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise BadInput(
             f"not valid TOML: {error}", where="trainmaster.toml", next_step="correct trainmaster.toml"
         ) from None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.data.contract import check
+from app.data.contract import check, pandera_schema
 from app.domain.errors import BadInput
 from app.domain.project import ColumnRule, Source
 
@@ -51,7 +51,7 @@ def test_every_rule_has_its_words() -> None:
         {**good, "word": "c"},
         {**good, "flag": "maybe"},
         {**good, "moment": "yesterday"},
-        {name: None for name in good},
+        dict.fromkeys(good),
     ]
 
     found = reasons(pd.DataFrame(rows), declared)
@@ -118,3 +118,32 @@ def test_the_books_balance_for_any_text(values: list[str | None]) -> None:
     numbers = checked.accepted["x"].astype("float64")
     assert np.isfinite(numbers).all()
     assert numbers.between(-100, 100).all()
+
+
+RULES = st.builds(
+    ColumnRule,
+    minimum=st.one_of(st.none(), st.integers(-3, 0).map(float)),
+    maximum=st.one_of(st.none(), st.integers(0, 3).map(float)),
+    allowed=st.one_of(st.none(), st.lists(st.integers(-2, 2), min_size=1, max_size=3).map(tuple)),
+    required=st.booleans(),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(values=st.lists(st.one_of(st.none(), st.integers(-5, 5).map(float)), min_size=1, max_size=12), rule=RULES)
+def test_what_the_contract_accepts_pandera_accepts_and_what_it_rejects_pandera_rejects(
+    values: list[float | None], rule: ColumnRule
+) -> None:
+    import pandera.errors
+
+    declared = source(x=rule)
+    frame = pd.DataFrame({"x": pd.Series(values, dtype="float64")})
+
+    checked = check(frame, declared, name="rows", where="a.csv")
+
+    schema = pandera_schema(declared)
+    if len(checked.accepted):
+        schema.validate(checked.accepted)
+    if checked.rejected:
+        with pytest.raises(pandera.errors.SchemaError):
+            schema.validate(frame)

@@ -67,14 +67,18 @@ BROKEN = {
 }
 
 
+def computed(text: str) -> pd.DataFrame:
+    rules = load(text, "f.py")
+    rules.order(["a"], ["rows"])
+    return run(rules, "a", {"rows": pd.DataFrame({"x": [1]})})
+
+
 @pytest.mark.parametrize("case", BROKEN)
 def test_what_is_wrong_in_feature_code_is_named_with_line_and_function(case: str) -> None:
     text, words, where = BROKEN[case]
 
     with pytest.raises(BadInput) as found:
-        rules = load(text, "f.py")
-        rules.order(["a"], ["rows"])
-        run(rules, "a", {"rows": pd.DataFrame({"x": [1]})})
+        computed(text)
 
     assert words in found.value.message
     assert "\x1b" not in found.value.message

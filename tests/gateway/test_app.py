@@ -9,6 +9,7 @@ import pytest
 
 from app.domain.workspace import Workspace
 from app.gateway.app import Gateway
+from app.store.engine import Store
 from tests.gateway.conftest import RECORD, Promote, package
 
 HOSTILE = "\x1b]52;c;aGk=\x07[/x][@click=app.quit]"
@@ -144,6 +145,30 @@ async def test_a_version_that_cannot_be_loaded_leaves_the_old_one_answering(
 
     assert (await client.post("/predict/flight-delay", json=RECORD)).json()["version"] == 3
     assert (await client.get("/ready")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["content || x'00'", "x'80045d942e'", "substr(content, 1, 40)", "replace(content, 'tree', 'tref')"],
+    ids=["longer", "pickled", "truncated", "swapped"],
+)
+async def test_damaged_bytes_never_reach_the_parser_and_never_answer(
+    client: httpx.AsyncClient, gateway: Gateway, promote: Promote, store: Store, change: str
+) -> None:
+    promote(1, package(0.3))
+    gateway.models.look()
+    promote(2, package(0.6))
+    with store.write() as session:
+        session.connection().exec_driver_sql(
+            f"UPDATE chunk SET content = CAST({change} AS BLOB) "
+            "WHERE artifact = (SELECT model_bytes FROM model_version WHERE version = 2)"
+        )
+
+    gateway.models.look()
+    answer, ready = await client.post("/predict/flight-delay", json=RECORD), await client.get("/ready")
+
+    assert answer.json()["version"] == 1
+    assert "digest" in ready.json()["projects"]["flight-delay"]["problem"]
 
 
 async def test_answers_are_logged_with_version_and_inputs(

@@ -66,13 +66,22 @@ def test_a_random_split_is_seeded_and_stratified() -> None:
     assert len(first.test) == 200
 
 
-def test_the_same_entity_on_both_sides_is_refused_by_name() -> None:
+@pytest.mark.parametrize("kind", ["str", "object", "category"])
+def test_the_same_entity_on_both_sides_is_refused_by_name(kind: str) -> None:
     frame = make_frame(500)
     frame.loc[frame["at"].idxmax(), "id"] = "twice"
     frame.loc[frame["at"].idxmin(), "id"] = "twice"
+    frame = frame.astype({"id": kind})
 
     with pytest.raises(BadInput, match="'twice' stands in the training and in the test rows"):
         split(frame, Split(kind="time"), PROBLEM)
+
+
+@pytest.mark.parametrize("kind", ["str", "object", "category"])
+def test_missing_entities_are_not_the_same_one(kind: str) -> None:
+    frame = make_frame(500).assign(id=lambda f: f["id"].where(f.index % 2 == 0)).astype({"id": kind})
+
+    assert len(split(frame, Split(kind="time"), PROBLEM).test)
 
 
 def test_two_entity_columns_are_judged_together() -> None:

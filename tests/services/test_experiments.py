@@ -142,7 +142,7 @@ def test_bad_data_fails_the_run_and_registers_nothing(
 
 def test_one_class_in_the_test_window_is_refused(store: Store, project: OpenProject) -> None:
     frame = make_frame(600)
-    frame.loc[frame["at"] >= "2013-03-01", "late"] = False
+    frame.loc[frame["at"] >= "2013-02-20", "late"] = False
 
     with pytest.raises(BadInput, match="test rows have one class"):
         train_on(store, project, frame)

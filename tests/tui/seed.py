@@ -138,7 +138,7 @@ def _runs(session: Session, project: int, count: int) -> list[int]:
 def _now_running(session: Session, project: int, evil: str) -> tuple[str, str]:
     running = Run(
         key="7f3a9c1e22b0", flow="train", project_id=project, state=RunState.RUNNING, cause=CauseKind.ALERT,
-        cause_key="alert:c0ffee123456", requested_by="ana", requested_at=ago(seconds=130), started_at=ago(seconds=128),
+        cause_key="c0ffee123456", requested_by="ana", requested_at=ago(seconds=130), started_at=ago(seconds=128),
         commit=digest_of("commit now")[:40], dirty=False, seed=7, stages=5, stages_done=2,
     )  # fmt: skip
     failed = Run(
@@ -150,7 +150,7 @@ def _now_running(session: Session, project: int, evil: str) -> tuple[str, str]:
     )  # fmt: skip
     waiting = Run(
         key="7f3b00000001", flow="predict", project_id=project, state=RunState.REQUESTED, cause=CauseKind.RUN,
-        cause_key="run:7f3a9c1e22b0", requested_by="watcher", requested_at=ago(seconds=20),
+        cause_key="7f3a9c1e22b0", requested_by="watcher", requested_at=ago(seconds=20),
     )  # fmt: skip
     session.add_all([failed, running, waiting])
     session.flush()

@@ -85,7 +85,7 @@ def split(task: TaskContext, pulled: Pulled) -> Divided:
     if problem.task is not Task.REGRESSION:
         evaluate.refuse_one_class(train_target, "training")
         evaluate.refuse_one_class(test_target, "test")
-    train_frame, test_frame = frame.iloc[parts.train], frame.iloc[parts.test]
+    train_frame, test_frame = (splitting.rows_at(frame, places) for places in (parts.train, parts.test))
     learned = encode.learn_signature(
         train_frame, pulled.features, task=problem.task, target=problem.target, classes=classes
     )

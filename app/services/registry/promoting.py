@@ -8,11 +8,11 @@ from sqlmodel import Session, col
 
 from app.domain.errors import Refused
 from app.domain.gates import GateVerdict
-from app.domain.states import AlertState, CauseKind, Stage
+from app.domain.states import AlertState, CauseKind, RunState, Stage
 from app.services.registry.packages import find_project, find_version, production_version
 from app.services.registry.switching import require_expected
 from app.services.workspaces import now
-from app.store import audit, ledger
+from app.store import audit, leases, ledger
 from app.store.columns import join_number
 from app.store.engine import Store
 from app.store.tables import Alert, GateResult, Metric, ModelVersion, Run, StageTransition
@@ -131,6 +131,7 @@ def promote(
             cause=CauseKind.PERSON,
             parameters={"model": model, "version": version, "reason": reason, "by": by, "expected": plan.replaces},
         )
+        run.next_step = "trainmaster up"  # until the orchestrator has it
         audit.record(
             session,
             actor=by,
@@ -167,11 +168,14 @@ def _refuse_pending(session: Session, project: str, model: str) -> None:
     statement = (
         select(Run)
         .where(col(Run.flow) == "deploy", col(Run.project_id) == find_project(session, project).id)
-        .where(col(Run.state).in_(["requested", "running"]))
-        .limit(1)
+        .where(col(Run.state).in_([RunState.REQUESTED, RunState.RUNNING]))
+        .order_by(col(Run.id))
     )
-    pending: Run | None = session.execute(statement).scalars().first()
-    if pending is not None:
+    for pending in session.execute(statement).scalars():
+        if pending.state is RunState.RUNNING:
+            lease = leases.find(session, ledger.RUN_LEASE, pending.key)
+            if lease is None or not leases.is_live(lease, now()):
+                continue  # its process is gone; the reconciler will say so
         raise Refused(
             f"run {pending.key} is about to change production of {model} already (asked for by {pending.requested_by})",
             next_step=f"trainmaster runs show {pending.key}",

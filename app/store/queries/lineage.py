@@ -30,10 +30,9 @@ WITH RECURSIVE walk(kind, key, depth) AS (
   SELECT e.{there}_kind, e.{there}_key, w.depth + 1
   FROM walk w JOIN lineage_edge e ON e.{here}_kind = w.kind AND e.{here}_key = w.key WHERE w.depth < :depth
 )
-SELECT e.from_kind, e.from_key, e.to_kind, e.to_key, e.kind, min(w.depth) AS depth
+SELECT DISTINCT e.from_kind, e.from_key, e.to_kind, e.to_key, e.kind, w.depth
 FROM walk w JOIN lineage_edge e ON e.{here}_kind = w.kind AND e.{here}_key = w.key
-WHERE w.depth < :depth
-GROUP BY e.id, e.from_kind, e.from_key, e.to_kind, e.to_key, e.kind ORDER BY min(w.depth), e.id
+WHERE w.depth < :depth ORDER BY w.depth
 """
 
 
@@ -50,6 +49,6 @@ def graph_around(
         sql = _WALK.format(here=here, there=there)
         for row in reader.rows(sql, {"kind": kind, "key": key, "depth": depth}):
             edge = Edge(f"{row['from_kind']}:{row['from_key']}", f"{row['to_kind']}:{row['to_key']}", row["kind"])
-            edges[edge] = None
+            edges[edge] = None  # an edge that two ways lead to comes twice
             nodes.setdefault(f"{row[there + '_kind']}:{row[there + '_key']}", sign * (row["depth"] + 1))
     return Graph(centre, nodes, tuple(edges))

@@ -22,7 +22,7 @@ from app.store.queries.data import (
 )
 from app.store.queries.features import FeatureSetRow, feature_sets
 from app.store.reader import Reader
-from app.tui import words
+from app.tui import parts, words
 from app.tui.charts import bar
 from app.tui.glyphs import Glyphs
 from app.tui.grid import Column, Grid, Row, Window
@@ -87,22 +87,8 @@ class DataScreen(PlaceScreen):
 
     def panes(self) -> ComposeResult:
         """Two grids, two panes."""
-        none = (
-            line(
-                "  No source was taken in yet.",
-                ("   r", "key"),
-                (" ingests · ", "dim"),
-                ("trainmaster data ingest", "key"),
-            ),
-        )
-        unbuilt = (
-            line(
-                "  No features are built yet.",
-                ("   r", "key"),
-                (" builds · ", "dim"),
-                ("trainmaster features build", "key"),
-            ),
-        )
+        none = parts.empty("No source was taken in yet.", "r", "ingests", "trainmaster data ingest")
+        unbuilt = parts.empty("No features are built yet.", "r", "builds", "trainmaster features build")
         with Horizontal(classes="row"):
             yield Grid(SOURCES, id="sources", title="Sources", empty=none)
             yield Panel("Source", id="source", classes="wide-only")

@@ -55,8 +55,8 @@ class InfrastructureScreen(PlaceScreen):
 
     def panes(self) -> ComposeResult:
         """Machine, services, runs."""
-        down = (line("  Nothing is up.", ("   r", "key"), (" starts it · ", "dim"), ("trainmaster up", "key")),)
-        idle = (line("  Nothing runs.", ("   3", "key"), (" all runs · ", "dim"), ("trainmaster train run", "key")),)
+        down = parts.empty("Nothing is up.", "r", "starts it", "trainmaster up")
+        idle = parts.empty("Nothing runs.", "3", "shows all runs", "trainmaster train run")
         with Horizontal(classes="row"):
             yield Panel("Machine", id="machine", classes="wide-only")
             with Vertical(classes="column"):

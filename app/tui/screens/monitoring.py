@@ -85,19 +85,8 @@ class MonitoringScreen(PlaceScreen):
 
     def panes(self) -> ComposeResult:
         """Signals, the chosen one, alerts, and two lines for a narrow screen."""
-        nothing = (
-            line("  No report yet: the monitor has not looked."),
-            (),
-            line("  ", ("t", "key"), (" looks now · ", "dim"), ("trainmaster monitor run", "key")),
-        )
-        quiet = (
-            line(
-                "  No alert was ever opened.",
-                ("   t", "key"),
-                (" tests now · ", "dim"),
-                ("trainmaster alerts ls", "key"),
-            ),
-        )
+        nothing = parts.empty("No report yet: the monitor has not looked.", "t", "looks now", "trainmaster monitor run")
+        quiet = parts.empty("No alert was ever opened.", "t", "tests now", "trainmaster alerts ls")
         with Horizontal(classes="row"):
             yield Grid(SIGNALS, id="signals", title="Signals", empty=nothing)
             yield Panel("Reference against now", id="chosen", classes="wide-only")
@@ -333,7 +322,7 @@ class MonitoringScreen(PlaceScreen):
             project,
             "train",
             cause="alert" if caused else "person",
-            cause_key=f"alert:{alert.key}" if caused and alert else None,
+            cause_key=alert.key if caused and alert else None,
         )
         self.control.start_act(work, done=f"retrain of {project} requested; 3 shows it")
 

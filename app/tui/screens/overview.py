@@ -1,15 +1,11 @@
 """Overview: what should I do now?"""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from app.store.queries.charter import headline_metrics
-from app.store.queries.monitoring import SignalPoint, signal_history
-from app.store.queries.overview import Need, Overview, overview
-from app.store.queries.registry import VersionRow, production_of, versions_of
 from app.store.reader import Reader
 from app.tui import needs, parts, river, words
 from app.tui.charts import sparkline
@@ -18,6 +14,11 @@ from app.tui.lines import Line, line
 from app.tui.metric import chart
 from app.tui.panel import Lines, Panel
 from app.tui.screens.place import PlaceScreen
+
+if TYPE_CHECKING:
+    from app.store.queries.monitoring import SignalPoint
+    from app.store.queries.overview import Need, Overview
+    from app.store.queries.registry import VersionRow
 
 NEEDS = (
     Column("sev", "SEV", 4),
@@ -46,11 +47,11 @@ ACTIVITY = (
 class Body:
     """Everything on the screen."""
 
-    look: Overview
-    champion: VersionRow | None
+    look: "Overview"
+    champion: "VersionRow | None"
     metric: str
-    points: tuple[SignalPoint, ...]
-    versions: tuple[VersionRow, ...]
+    points: "tuple[SignalPoint, ...]"
+    versions: "tuple[VersionRow, ...]"
 
 
 class OverviewScreen(PlaceScreen):
@@ -62,13 +63,9 @@ class OverviewScreen(PlaceScreen):
     def panes(self) -> ComposeResult:
         """River over needs and metric over running and machine over activity."""
         yield Lines(id="river")
-        nothing = (
-            line("  Nothing needs you.", ("   3", "key"), (" shows the runs · ", "dim"), ("trainmaster status", "key")),
-        )
-        idle = (line("  Nothing runs.", ("   5", "key"), (" the models · ", "dim"), ("trainmaster train run", "key")),)
-        quiet = (
-            line("  Nothing happened yet.", ("   2", "key"), (" the data · ", "dim"), ("trainmaster demo", "key")),
-        )
+        nothing = parts.empty("Nothing needs you.", "3", "shows the runs", "trainmaster status")
+        idle = parts.empty("Nothing runs.", "5", "shows the models", "trainmaster train run")
+        quiet = parts.empty("Nothing happened yet.", "2", "shows the data", "trainmaster demo")
         with Horizontal(classes="row upper"):
             yield Grid(NEEDS, id="needs", title="Needs you", empty=nothing)
             yield Panel("Champion", id="metric", classes="wide-only")
@@ -80,6 +77,12 @@ class OverviewScreen(PlaceScreen):
 
     def load(self, reader: Reader, _wish: Any) -> Body:
         """Counts, needs, runs, events, and the history of the champion's metric."""
+        # here, in the poller's thread, and not at the top: the first frame does not wait for queries to be imported
+        from app.store.queries.charter import headline_metrics
+        from app.store.queries.monitoring import signal_history
+        from app.store.queries.overview import overview
+        from app.store.queries.registry import production_of, versions_of
+
         look = overview(reader, activity=20)
         model = look.river.champion_model
         if model is None:
@@ -190,7 +193,7 @@ class OverviewScreen(PlaceScreen):
 
         self.app.push_screen(RunScreen(key))
 
-    def _need(self) -> Need | None:
+    def _need(self) -> "Need | None":
         row = self.query_one("#needs", Grid).current
         if row is None or self.body is None:
             return None

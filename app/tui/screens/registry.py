@@ -92,12 +92,7 @@ class RegistryScreen(PlaceScreen):
 
     def panes(self) -> ComposeResult:
         """Models, versions, details."""
-        none = (
-            line("  No model is registered yet."),
-            (),
-            line("  ", ("3", "key"), (" shows the runs", "dim")),
-            line("  ", ("trainmaster train run", "key"), (" makes one", "dim")),
-        )
+        none = parts.empty("No model is registered yet.", "3", "runs", "trainmaster train run")
         with Horizontal(classes="row"):
             yield Grid(MODELS, id="models", title="Models", empty=none)
             with Vertical(classes="column"):

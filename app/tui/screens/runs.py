@@ -1,6 +1,6 @@
 """Runs: what failed, and why? A list over keyset pages, and a preview that follows the cursor."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -87,21 +87,12 @@ class RunsScreen(PlaceScreen):
         self._filter = ""
         self._top = 0
         self._seen_total: int | None = None
-        self._waits_for: str | None = None
+        self._drawn: tuple[object, list[Row], object] | None = None
+        self._page: tuple[tuple[int, Wish], Body] | None = None
 
     def panes(self) -> ComposeResult:
         """The list, the preview, and its two lines on a narrow screen."""
-        empty = (
-            line("  No run matches."),
-            (),
-            line(
-                "  ",
-                ("esc", "key"),
-                (" takes the filter away · ", "dim"),
-                ("trainmaster train run", "key"),
-                (" starts one", "dim"),
-            ),
-        )
+        empty = parts.empty("No run is here.", "esc", "takes a filter away", "trainmaster train run")
         with Horizontal(classes="row"):
             grid = Grid(COLUMNS, id="runs", title="Runs", empty=empty, local=False, classes="bare")
             grid.choice.sort = "requested"
@@ -117,6 +108,14 @@ class RunsScreen(PlaceScreen):
 
     def load(self, reader: Reader, wish: Wish) -> Body:
         """Count, seek, read one window, and the preview of the chosen run."""
+        rows = (reader.version(), replace(wish, chosen=None))
+        if self._page is None or self._page[0] != rows:
+            self._page = (rows, self._load_page(reader, wish))
+        body = self._page[1]
+        chosen = wish.chosen if wish.chosen is not None else body.rows[0].key if body.rows else None
+        return replace(body, preview=preview_of(reader, chosen)) if chosen and not body.wrong else body
+
+    def _load_page(self, reader: Reader, wish: Wish) -> Body:
         everything = count_of_runs(reader)
         try:
             compiled: RunFilter | None = run_filter(wish.filter) if wish.filter.strip() else None
@@ -126,17 +125,28 @@ class RunsScreen(PlaceScreen):
         first = max(min(wish.top - PAGE // 3, total - PAGE), 0)
         after = cursor_at(reader, first, where=compiled, sort=wish.sort, descending=wish.descending) if first else None
         page = page_of_runs(reader, where=compiled, sort=wish.sort, descending=wish.descending, after=after, limit=PAGE)
-        chosen = wish.chosen if wish.chosen is not None else page.rows[0].key if page.rows else None
-        return Body(page.rows, first, total, everything, preview_of(reader, chosen) if chosen else None)
+        return Body(page.rows, first, total, everything, None)
 
     def show(self, snapshot: Body) -> None:
         """Fill list and preview; the cursor stays on its run."""
-        now, glyphs = self.control.clock(), self.control.glyphs
-        grid = self.query_one("#runs", Grid)
-        rows = [row_of(run, now, glyphs) for run in snapshot.rows]
-        grid.show(Window(tuple(rows), snapshot.first, snapshot.total))
+        self._show_rows(snapshot)
         self._show_note(snapshot)
         self._show_preview(snapshot)
+
+    def _show_rows(self, body: Body) -> None:
+        """Rows are made again only when they are others, or when one of them is running and gets older."""
+        now, glyphs = self.control.clock(), self.control.glyphs
+        day = (id(body.rows), now.astimezone().date(), glyphs.name)
+        grid = self.query_one("#runs", Grid)
+        if self._drawn is None or self._drawn[0] != day or not grid.loaded:
+            rows = [row_of(run, now, glyphs) for run in body.rows]
+        else:
+            rows = list(self._drawn[1])
+            for at, run in enumerate(body.rows):
+                if run.state == "running":
+                    rows[at] = row_of(run, now, glyphs)
+        self._drawn = (day, rows, body.rows)
+        grid.show(Window(tuple(rows), body.first, body.total))
 
     def _show_note(self, snapshot: Body) -> None:
         grid = self.query_one("#runs", Grid)
@@ -167,12 +177,11 @@ class RunsScreen(PlaceScreen):
     def tick(self) -> None:
         """Running rows get older."""
         body: Body = self.body
-        now, glyphs = self.control.clock(), self.control.glyphs
         if any(run.state == "running" for run in body.rows):
-            grid = self.query_one("#runs", Grid)
-            grid.show(Window(tuple(row_of(run, now, glyphs) for run in body.rows), body.first, body.total))
+            self._show_rows(body)
         self._show_note(body)
-        self._show_preview(body)
+        if body.preview is not None and body.preview.detail.row.state == "running":
+            self._show_preview(body)
 
     def trail(self) -> str:
         """The filter."""

@@ -1,8 +1,17 @@
 """From a bad month to one alert, one decision and one event; from a good one to a resolved alert."""
 
+from sqlalchemy import select
+
+from app.domain.problem import Direction
 from app.domain.workspace import Workspace
+from app.monitoring.report import Report, SignalValue
+from app.services.monitoring.following import follow
+from app.services.predictions import newest_features, production_of
+from app.services.running import running
+from app.services.workspaces import open_project
 from app.store.engine import Store
 from app.store.queries.monitoring import alerts, decisions, reports
+from app.store.tables import MonitorReport
 from flows.monitor import monitor
 from tests.monthly import PROJECT, Month, arrive
 
@@ -81,3 +90,22 @@ def test_an_arrival_before_any_promotion_says_what_it_skipped(tmp_path_factory: 
     summary = arrival(PROJECT, workspace=str(workspace.root))
 
     assert summary["monitor"] == {"skipped": True, "says": "skipped: no version is in production yet"}
+
+
+def test_a_hundred_alarms_in_a_minute_make_one_retrain(quarter: Workspace, quarter_store: Store) -> None:
+    arrive(quarter, MAY)
+    signal = SignalValue("auc", "quality", None, 0.5, 0.7, Direction.HIGHER, True)
+    with running(quarter_store, open_project(quarter, PROJECT), "monitor", stages=1) as run:
+        with quarter_store.read() as session:
+            production = production_of(session, run.project_id, PROJECT)
+            features = newest_features(session, run.project_id, PROJECT)
+            row = session.execute(select(MonitorReport)).scalars().one()
+
+        for _ in range(100):
+            with quarter_store.write() as session:
+                report = Report(700, 700, (signal,))
+                follow(session, run, row, production, features, report, says_window="2013-05", is_new=True)
+
+    assert len(yes(quarter_store)) == 1
+    (alert,) = alerts(quarter_store.reader)
+    assert alert.seen == 100

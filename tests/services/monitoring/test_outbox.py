@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
+from sqlmodel import col
 
 from app.domain.errors import NotFound, Refused, Unavailable
+from app.domain.states import RunState
 from app.domain.workspace import Workspace
 from app.services.monitoring import claim_decision, emit_waiting
 from app.services.running import Cancelled
@@ -65,6 +67,7 @@ def test_what_was_not_sent_is_sent_later_and_once(quarter: Workspace, quarter_st
 CRASH = """
 import os, sys
 from pathlib import Path
+from app.domain.states import RunState
 from app.domain.workspace import Workspace
 from app.orchestration import events
 from tests.monthly import Month, arrive
@@ -110,6 +113,32 @@ def test_one_run_claims_a_decision_and_a_second_is_cancelled(
 
     with pytest.raises(Cancelled, match="already"), quarter_store.write() as session:
         claim_decision(session, decided, second)
+    assert emit_waiting(quarter_store, quarter, emit=Post()) == 0
+
+
+def test_a_decision_whose_run_crashed_is_sent_again_twice_at_most(
+    quarter: Workspace, quarter_store: Store, decided: str
+) -> None:
+    post = Post()
+    counts = [emit_waiting(quarter_store, quarter, emit=post)]
+
+    for run in run_ids(quarter_store, 4):
+        with quarter_store.write() as session:
+            session.connection().execute(update(Run).where(col(Run.id) == run).values(state=RunState.CRASHED))
+            if counts[-1]:
+                claim_decision(session, decided, run)
+        counts.append(emit_waiting(quarter_store, quarter, emit=post))
+
+    assert counts == [1, 1, 1, 0, 0]
+    assert len({sent[3] for sent in post.sent}) == 3
+
+
+def test_a_decision_whose_run_failed_is_not_sent_again(quarter: Workspace, quarter_store: Store, decided: str) -> None:
+    (run,) = run_ids(quarter_store, 1)
+    with quarter_store.write() as session:
+        session.connection().execute(update(Run).where(col(Run.id) == run).values(state=RunState.FAILED))
+        claim_decision(session, decided, run)
+
     assert emit_waiting(quarter_store, quarter, emit=Post()) == 0
 
 

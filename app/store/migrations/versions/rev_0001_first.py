@@ -197,7 +197,7 @@ def upgrade() -> None:
         sa.Column("value", sa.Float(precision=53), nullable=True),
         sa.Column("special", sa.String(length=4), nullable=True),
         sa.CheckConstraint(
-            "(value IS NULL) <> (special IS NULL) AND coalesce(special, 'nan') IN ('nan', 'inf', '-inf')",
+            "CASE WHEN value IS NOT NULL THEN special IS NULL ELSE special IS NOT NULL AND (special = 'nan' OR special = 'inf' OR special = '-inf') END",
             name="metric_has_one_value",
         ),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
@@ -213,7 +213,7 @@ def upgrade() -> None:
         sa.Column("value", sa.Float(precision=53), nullable=True),
         sa.Column("special", sa.String(length=4), nullable=True),
         sa.CheckConstraint(
-            "(value IS NULL) <> (special IS NULL) AND coalesce(special, 'nan') IN ('nan', 'inf', '-inf')",
+            "CASE WHEN value IS NOT NULL THEN special IS NULL ELSE special IS NOT NULL AND (special = 'nan' OR special = 'inf' OR special = '-inf') END",
             name="metric_point_has_one_value",
         ),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
@@ -531,7 +531,7 @@ def upgrade() -> None:
         sa.Column("direction", sa.String(length=8), nullable=False),
         sa.Column("breached", sa.Boolean(), nullable=False),
         sa.CheckConstraint(
-            "(value IS NULL) <> (special IS NULL) AND coalesce(special, 'nan') IN ('nan', 'inf', '-inf')",
+            "CASE WHEN value IS NOT NULL THEN special IS NULL ELSE special IS NOT NULL AND (special = 'nan' OR special = 'inf' OR special = '-inf') END",
             name="signal_has_one_value",
         ),
         sa.ForeignKeyConstraint(["report_id"], ["monitor_report.id"], ondelete="RESTRICT"),

@@ -1,0 +1,117 @@
+"""From the offline store's Parquet to a registered model, against bare LightGBM on the same columns.
+
+Both are timed as whole processes, in turn.
+
+Ours reads Delta tables, joins them point in time, checks, fits with a live curve, judges baseline and slices, proves
+the package in a child and registers; the bare script reads one flat Parquet file, fits, predicts and saves.
+"""
+
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from app.services import features
+from app.services.running import register_project
+from app.services.workspaces import OpenProject, make_workspace, open_project, open_store
+from benchmarks import Result, at_most
+
+ROUNDS = 300
+TURNS = 3
+BAR = 1.25
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLE = ROOT / "sample_data" / "flights"
+ENVIRONMENT = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": str(ROOT)}
+
+
+def run() -> list[Result]:
+    """Seconds of both in turn (best of three) and their ratio; bar: 1.25."""
+    with tempfile.TemporaryDirectory() as folder:
+        project = _prepare(Path(folder))
+        job, rows = _flatten(project, Path(folder))
+        ours, bare = [], []
+        for _ in range(TURNS):
+            bare.append(_seconds(["-m", "benchmarks.training_bare", job]))
+            ours.append(_seconds([*_flow("train"), "--set", f"rounds={ROUNDS}"], project))
+    ratio = min(ours)[0] / min(bare)[0]
+    work = statistics.median(cpu for _, cpu in ours) / statistics.median(cpu for _, cpu in bare)
+    return [
+        Result(f"train flow, {rows:,} rows x {ROUNDS} rounds, whole process", min(ours)[0], "s"),
+        Result("bare LightGBM on the same columns, whole process", min(bare)[0], "s"),
+        Result("train flow against bare LightGBM (CPU seconds, medians)", work, "x"),
+        at_most("train flow against bare LightGBM (best of each)", ratio, "x", BAR),
+    ]
+
+
+def _prepare(folder: Path) -> OpenProject:
+    workspace = make_workspace(folder / "workspace")
+    target = workspace.project_folder("flight-delay")
+    shutil.copytree(SAMPLE / "project", target)
+    for source in ("flights", "weather", "planes"):
+        (target / "incoming" / source).mkdir(parents=True)
+        for file in SAMPLE.glob(f"{source}*.parquet"):
+            shutil.copy(file, target / "incoming" / source)
+    project = open_project(workspace, "flight-delay")
+    for name in ("ingest", "features"):
+        _seconds(_flow(name), project)
+    return project
+
+
+def _flatten(project: OpenProject, folder: Path) -> tuple[str, int]:
+    """Write the joined columns as one flat Parquet file; gives the bare script's job and how many rows it has."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from app.learning.learners import settings
+    from app.learning.openmp import usable_threads
+    from app.learning.split import split
+
+    with open_store(project.workspace) as store:
+        newest = features.newest_feature_set(store, register_project(store, project))
+        rows = features.training_frame(store, project, newest.id)
+    file = project.file
+    parts = split(rows.frame, file.split, file.problem)
+    frame = rows.frame[[column.name for column in rows.features]].copy()
+    categories = [column.name for column in rows.features if column.kind == "category"]
+    frame = frame.astype(dict.fromkeys(categories, "str"))
+    frame["is_late"] = rows.frame[file.problem.target].astype(float)
+    frame["is_test"] = False
+    frame.iloc[parts.test, frame.columns.get_loc("is_test")] = True  # type: ignore[index]
+    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), folder / "flat.parquet")
+    parameters = settings(file.problem.task, file.learner, 2, usable_threads())
+    for ours_only in ("deterministic", "force_row_wise", "metric"):
+        parameters.pop(ours_only)
+    job = {
+        "file": str(folder / "flat.parquet"),
+        "to": str(folder / "bare.txt"),
+        "numbers": [column.name for column in rows.features if column.kind == "number"],
+        "categories": categories,
+        "parameters": parameters,
+        "rounds": ROUNDS,
+    }
+    return json.dumps(job), len(frame)
+
+
+def _flow(name: str) -> list[str]:
+    return ["-m", f"flows.{name}", "--project", "flight-delay", "--quiet"]
+
+
+def _seconds(arguments: list[str], project: OpenProject | None = None) -> tuple[float, float]:
+    """Wall and CPU seconds (user and system, all threads) of a process and its children."""
+    where = ["--workspace", str(project.workspace.root)] if project else []
+    command = [sys.executable, *arguments, *where]
+    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True, env=ENVIRONMENT, cwd=ROOT)
+    wall, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+if __name__ == "__main__":
+    for result in run():
+        print(result)

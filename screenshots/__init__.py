@@ -1,0 +1,1 @@
+"""Pictures of the control room, written by `python -m screenshots.write WORKSPACE`."""

@@ -1,0 +1,127 @@
+"""Promotion and undo from the keyboard: production is confirmed by the typed name and a reason."""
+
+from textual.widgets import Input
+
+from app.store.engine import Store
+from app.tui.app import ControlRoom
+from app.tui.dialogs.dialog import Choice, Reasoned
+from tests.tui.conftest import Room, settle, text_of
+
+SIZE = (120, 36)
+
+
+def awake(app: ControlRoom) -> bool:
+    """Whether what confirms can be pressed."""
+    return app.screen.query_one("#confirm", Choice).awake
+
+
+async def test_the_dialog_says_what_changes_and_wakes_only_with_name_and_reason(room: Room) -> None:
+    app = room()
+    acted: list[str] = []
+    app.start_act = lambda work, *, doing="", done="": acted.append(done)  # type: ignore[method-assign]
+
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("5")
+        await settle(pilot)
+        await pilot.press("p")
+        for _ in range(100):
+            await pilot.pause(0.02)
+            if isinstance(app.screen, Reasoned):
+                break
+        await pilot.pause(0.1)
+        shown = text_of(app)
+        for words in ("What changes", "v3 → v4", "Gates", "Open alerts", "Undo", "Same as", "models promote"):
+            assert words in shown
+        assert app.focused is not None
+        assert app.focused.id == "cancel"
+        assert awake(app) is False
+
+        app.screen.query_one("#reason", Input).focus()
+        await pilot.press(*"better")
+        await pilot.press("enter")
+        assert awake(app) is False
+        await pilot.press(*"flight-dela")
+        await pilot.pause()
+        assert awake(app) is False
+        await pilot.press("y")
+        await pilot.pause()
+        assert awake(app) is True
+        await pilot.press("enter")
+        await pilot.pause()
+        assert acted == []
+        app.screen.query_one("#confirm", Choice).focus()
+        await pilot.press("space")
+        await settle(pilot)
+
+        assert acted == ["deploying flight-delay v4; z undoes it once it serves"]
+
+
+async def test_escape_leaves_everything_as_it_is(room: Room) -> None:
+    app = room()
+    acted: list[str] = []
+    app.start_act = lambda work, *, doing="", done="": acted.append(done)  # type: ignore[method-assign]
+
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("5")
+        await settle(pilot)
+        await pilot.press("p")
+        await pilot.pause(0.5)
+        await pilot.press("escape")
+        await settle(pilot)
+
+        assert acted == []
+
+
+async def test_a_refused_promotion_says_why(room: Room) -> None:
+    app = room()
+
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("5")
+        await settle(pilot)
+        await pilot.press("j")
+        await settle(pilot)
+        await pilot.press("p")
+        await pilot.pause(0.6)
+
+        assert "cannot be promoted" in text_of(app)
+        assert "in production already" in text_of(app)
+
+
+async def test_a_promotion_asked_for_is_a_row_that_waits(room: Room, store: Store) -> None:
+    app = room()
+
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("5")
+        await settle(pilot)
+        await pilot.press("p")
+        await pilot.pause(0.6)
+        app.screen.query_one("#reason", Input).value = "better [/x] \x1b[31m"
+        app.screen.query_one("#name", Input).value = "flight-delay"
+        await pilot.pause()
+        app.screen.query_one("#confirm", Choice).focus()
+        await pilot.press("space")
+        for _ in range(100):
+            await pilot.pause(0.05)
+            if store.reader.value("SELECT count(*) AS n FROM run WHERE flow = 'deploy' AND state = 'requested'"):
+                break
+
+        row = store.reader.one("SELECT reason FROM audit_event WHERE action = 'promotion.requested'")
+        assert row is not None
+        assert row["reason"].startswith("better")
+
+
+async def test_undo_asks_and_names_the_promotion(room: Room) -> None:
+    app = room()
+    acted: list[str] = []
+    app.start_act = lambda work, *, doing="", done="": acted.append(done)  # type: ignore[method-assign]
+
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("5")
+        await settle(pilot)
+        await pilot.press("z")
+        await pilot.pause(0.6)
+        assert "Undo the promotion of flight-delay v3" in text_of(app)
+        await pilot.press("y")
+        await settle(pilot)
+
+        assert acted == ["undone; the version before serves again"]
