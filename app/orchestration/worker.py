@@ -52,6 +52,7 @@ class ForkingWorker(BaseWorker[BaseJobConfiguration, BaseVariables, Result]):
         self._context = context
         self._on_end = on_end
         self._children: dict[str, ForkServerProcess] = {}
+        self._cancelled: set[str] = set()
         self._entrypoints: dict[UUID, tuple[str, float]] = {}
         self._woken = asyncio.Event()
 
@@ -84,12 +85,15 @@ class ForkingWorker(BaseWorker[BaseJobConfiguration, BaseVariables, Result]):
                 return
             flow_run.state = Pending()
             result = await self.run(flow_run, BaseJobConfiguration())
-            if result.status_code != 0:
+            if str(flow_run.id) in self._cancelled:
+                await self._mark_flow_run_as_cancelled(flow_run, {"message": "cancelled by request"})
+            elif result.status_code != 0:
                 await self._propose_crashed_state(flow_run, f"its process ended with {result.status_code}")
         except Exception as error:
             self._logger.exception("flow run %s could not be run", flow_run.id)
             await self._propose_crashed_state(flow_run, f"it could not be run: {type(error).__name__}: {error}")
         finally:
+            self._cancelled.discard(str(flow_run.id))
             self._release_limit_slot(flow_run.id)
             self._submitting_flow_run_ids.discard(flow_run.id)
             if self._cancelling_observer is not None:
@@ -110,7 +114,9 @@ class ForkingWorker(BaseWorker[BaseJobConfiguration, BaseVariables, Result]):
         """Prefect kills only pending runs by the worker; ours kills running ones as well."""
         child = self._children.get(str(flow_run_id))
         if child is not None:
+            self._cancelled.add(str(flow_run_id))  # whoever waits for the child writes its end
             await anyio.to_thread.run_sync(_stop, child, GRACE_S)
+            return
         flow_run = await self.client.read_flow_run(flow_run_id)
         if flow_run.state is not None and not flow_run.state.is_final():
             await self._mark_flow_run_as_cancelled(flow_run, {"message": "cancelled by request"})

@@ -202,3 +202,26 @@ def test_a_column_that_changes_its_kind_between_files_is_refused(workspace: Work
 
     with pytest.raises(BadInput, match=r"column 'size' is text in incoming/homes/two\.csv and number in"):
         build(store, project)
+
+
+def test_a_build_that_dies_after_publishing_is_taken_up_by_the_next_one(
+    workspace: Workspace, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.features import offline
+    from app.services.features import building
+
+    project = homes(workspace)
+    take_in(store, project)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(building, "_publish", die)
+        build(store, project)
+    after_death = feature_sets(store, 1)
+    built = build(store, project)
+
+    assert after_death == []
+    assert (built.version, built.is_new) == (1, True)
+    assert not offline.has(workspace.features / "homes" / "facts", 1)
