@@ -1,7 +1,5 @@
 """LightGBM for the three tasks, made so that the same input gives the same trees."""
 
-import importlib
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -93,7 +91,8 @@ def fit(
     hyperparameters that LightGBM refuses.
     """
     wait_passively()
-    lightgbm = _lightgbm()
+    import lightgbm
+
     total = rounds or learner.rounds
     parameters = settings(task, learner, classes, threads or usable_threads())
     names = [f"f{place}" for place in range(train.shape[1])]  # column names may hold anything, LightGBM's may not
@@ -129,21 +128,6 @@ def fit(
             f"LightGBM: {error}", where="project.toml [learner]", next_step="correct learner.parameters"
         ) from None
     return Fitted(text, parameters, done, points)
-
-
-def _lightgbm() -> Any:
-    """Import lightgbm without scikit-learn, which only its wrapper classes need: 0.1 s of CPU in place of 0.9 s.
-
-    Where either is loaded already nothing is held back; elsewhere the wrappers (LGBMClassifier) of this process say
-    that scikit-learn is missing.
-    """
-    if "lightgbm" in sys.modules or "sklearn" in sys.modules:
-        return importlib.import_module("lightgbm")
-    sys.modules["sklearn"] = None  # type: ignore[assignment]  # the documented way to make an import fail
-    try:
-        return importlib.import_module("lightgbm")
-    finally:
-        del sys.modules["sklearn"]
 
 
 __all__ = ["ALLOWED", "Fitted", "fit", "settings"]

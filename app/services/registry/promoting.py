@@ -30,7 +30,10 @@ class OpenAlert:
 
 @dataclass(frozen=True)
 class PromotionPlan:
-    """All that a person sees before saying yes; `refusals` says why it cannot be, empty when it can."""
+    """All that a person sees before saying yes; `refusals` says why it cannot be, empty when it can.
+
+    `production_metrics` are those of the version that was in production when this one was trained, on the same rows.
+    """
 
     project: str
     model: str
@@ -97,7 +100,7 @@ def plan_in(session: Session, project: str, model: str, version: int) -> Promoti
         changes=_changes(model, version, replaces),
         gates=gates,
         metrics=_metrics(session, wanted.run_id),
-        production_metrics=_metrics(session, current.run_id) if current else {},
+        production_metrics=_metrics(session, wanted.run_id, "production."),
         open_alerts=_alerts(session, row.id or 0),
         notes=_notes(session, wanted, current),
         refusals=_refusals(model, wanted, gates),
@@ -225,9 +228,11 @@ def _notes(session: Session, version: ModelVersion, current: ModelVersion | None
     return tuple(notes)
 
 
-def _metrics(session: Session, run_id: int) -> dict[str, float]:
+def _metrics(session: Session, run_id: int, prefix: str = "") -> dict[str, float]:
+    """The run's metrics under a prefix, all on its own test rows: numbers of two windows are not comparable."""
     rows = session.execute(select(Metric).where(col(Metric.run_id) == run_id)).scalars()
-    return {row.key: join_number(row.value, row.special) for row in rows if "." not in row.key}
+    found = {row.key: join_number(row.value, row.special) for row in rows if row.key.startswith(prefix)}
+    return {key[len(prefix) :]: value for key, value in found.items() if "." not in key[len(prefix) :]}
 
 
 def _alerts(session: Session, project_id: int) -> tuple[OpenAlert, ...]:
