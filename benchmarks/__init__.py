@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Result:
-    """One figure; `bar` says what it is held to, `met` whether it holds (None: there is no bar)."""
+    """One figure; `bar` is what it may not pass (or says what it is held to), `met` whether it holds."""
 
     name: str
     value: float
     unit: str
-    bar: str = ""
+    bar: float | str | None = None
     met: bool | None = None
 
 
@@ -18,6 +18,6 @@ def at_most(name: str, value: float, unit: str, limit: float) -> Result:
     """A figure that must not pass a limit.
 
     >>> at_most("key to frame, p95", 12.0, "ms", 33)
-    Result(name='key to frame, p95', value=12.0, unit='ms', bar='<= 33', met=True)
+    Result(name='key to frame, p95', value=12.0, unit='ms', bar=33, met=True)
     """
-    return Result(name, value, unit, f"<= {limit:g}", value <= limit)
+    return Result(name, value, unit, limit, value <= limit)

@@ -53,12 +53,16 @@ def main() -> int:
     return 1 if any(result.met is False for _, result in results) else 0
 
 
+def _bar(bar: float | str | None) -> str:
+    return "" if bar is None else bar if isinstance(bar, str) else f"<= {bar:g}"
+
+
 def print_table(results: list[tuple[str, Result]]) -> None:
     """Print aligned columns."""
     words = {True: "met", False: "MISSED", None: ""}
     rows = [("MODULE", "WHAT", "VALUE", "UNIT", "BAR", "")]
     rows += [
-        (name, r.name, f"{r.value:,.3g}" if r.value < 1000 else f"{r.value:,.0f}", r.unit, r.bar, words[r.met])
+        (name, r.name, f"{r.value:,.3g}" if r.value < 1000 else f"{r.value:,.0f}", r.unit, _bar(r.bar), words[r.met])
         for name, r in results
     ]
     widths = [max(len(row[at]) for row in rows) for at in range(6)]

@@ -1,5 +1,6 @@
 """Fixtures that every floor's tests share: an empty workspace and its store."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,15 @@ from app.services.workspaces import make_workspace, open_store
 from app.store.engine import Store
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty store file with the newest schema, made once."""
+    workspace = make_workspace(tmp_path_factory.mktemp("template") / "workspace")
+    with open_store(workspace):
+        pass
+    return workspace.store_file
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """An empty workspace."""
@@ -17,7 +27,9 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture
-def store(workspace: Workspace) -> Iterator[Store]:
+def store(workspace: Workspace, migrated: Path) -> Iterator[Store]:
     """The migrated store of the empty workspace."""
+    shutil.copy(migrated, workspace.store_file)
+    workspace.store_file.chmod(0o600)
     with open_store(workspace) as opened:
         yield opened

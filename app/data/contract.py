@@ -73,8 +73,8 @@ def require_columns(columns: Sequence[str], source: Source, *, name: str, where:
 def pandera_schema(source: Source) -> "pandera.DataFrameSchema":
     """The value rules of a contract as a pandera schema, for notebooks and tests of typed frames.
 
-    `check` uses masks of its own, which tell why each row is out and take a tenth of the time; a property test holds the
-    two together.
+    `check` has masks of its own: they say why each row is out, and take a tenth of the time. A property test holds the
+    two together. Uniqueness is not in it: pandera counts missing values as equal, a contract does not.
     """
     import pandera.pandas as pandera
 
@@ -87,9 +87,7 @@ def pandera_schema(source: Source) -> "pandera.DataFrameSchema":
             checks.append(pandera.Check.le(rule.maximum))
         if rule.allowed is not None:
             checks.append(pandera.Check.isin(list(rule.allowed)))
-        fields[name] = pandera.Column(
-            checks=checks, nullable=not rule.required, required=rule.required, unique=rule.unique
-        )
+        fields[name] = pandera.Column(checks=checks, nullable=not rule.required, required=rule.required)
     return pandera.DataFrameSchema(fields)
 
 

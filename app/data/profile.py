@@ -3,10 +3,12 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
 
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from app.data.types import is_text
 from app.domain.project import canonical_json
 
 TOP = 10
@@ -27,52 +29,58 @@ class ColumnProfile:
     top: tuple[tuple[str, int], ...] = ()
 
 
-def profile(frame: pd.DataFrame) -> list[ColumnProfile]:
+def profile(table: pa.Table) -> list[ColumnProfile]:
     """The profile of every column, in order.
 
-    >>> age = profile(pd.DataFrame({"age": [31.0, None, 31.0]}))[0]
+    >>> age = profile(pa.table({"age": [31.0, None, 31.0]}))[0]
     >>> age.kind, age.missing, age.distinct, age.mean
     ('number', 1, 1, 31.0)
     """
-    return [_profile(str(name), frame[name]) for name in frame.columns]
+    return [_profile(name, table[name]) for name in table.column_names]
 
 
-def as_json(frame: pd.DataFrame, *, rows_in: int, reasons: Mapping[str, int]) -> bytes:
+def as_json(table: pa.Table, *, rows_in: int, reasons: Mapping[str, int]) -> bytes:
     """The profile as canonical JSON, with the books: rows in, accepted, and quarantined by rule."""
     document = {
         "rows_in": rows_in,
-        "rows": len(frame),
+        "rows": table.num_rows,
         "quarantined": dict(reasons),
-        "columns": [asdict(column) for column in profile(frame)],
+        "columns": [asdict(column) for column in profile(table)],
     }
     return canonical_json(document).encode()
 
 
-def _profile(name: str, values: pd.Series) -> ColumnProfile:
-    missing = int(values.isna().sum())
-    if is_text(values):
-        counts = values.value_counts()
-        top = tuple((str(value)[:LONGEST_TOP_VALUE], int(count)) for value, count in counts.head(TOP).items())
-        return ColumnProfile(name, "text", missing, len(counts), top=top)
-    distinct = int(values.nunique())
-    if pd.api.types.is_datetime64_any_dtype(values.dtype):
-        low, high = values.min(), values.max()
-        return ColumnProfile(name, "time", missing, distinct, _iso(low), _iso(high))
-    if pd.api.types.is_bool_dtype(values.dtype):
-        counts = values.value_counts()
-        top = tuple((str(value).lower(), int(count)) for value, count in counts.items())
-        return ColumnProfile(name, "boolean", missing, distinct, top=top)
-    if not pd.api.types.is_numeric_dtype(values.dtype):
+def _profile(name: str, values: pa.ChunkedArray) -> ColumnProfile:
+    missing, kind = values.null_count, values.type
+    if pa.types.is_string(kind) or pa.types.is_boolean(kind):
+        counts = pc.value_counts(values.combine_chunks().drop_null())
+        found = sorted(((count["counts"], count["values"]) for count in _most(counts)), key=_rank)
+        top = tuple((str(value)[:LONGEST_TOP_VALUE], count) for count, value in found)
+        return ColumnProfile(name, "boolean" if pa.types.is_boolean(kind) else "text", missing, len(counts), top=top)
+    distinct = int(pc.count_distinct(values).as_py())
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        ends = pc.min_max(values).as_py()
+        return ColumnProfile(name, "time", missing, distinct, _iso(ends["min"]), _iso(ends["max"]))
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         return ColumnProfile(name, "other", missing, distinct)
-    present = values.dropna().astype("float64")
-    return ColumnProfile(
-        name, "number", missing, distinct, _finite(present.min()), _finite(present.max()), _finite(present.mean())
-    )
+    ends = pc.min_max(values).as_py()
+    mean = pc.mean(values).as_py()
+    return ColumnProfile(name, "number", missing, distinct, _finite(ends["min"]), _finite(ends["max"]), _finite(mean))
 
 
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+def _most(counts: pa.StructArray) -> list[dict[str, Any]]:
+    order = pc.select_k_unstable(counts.field("counts"), k=min(TOP, len(counts)), sort_keys=[("x", "descending")])
+    most: list[dict[str, Any]] = counts.take(order).to_pylist()
+    return most
 
 
-def _iso(moment: pd.Timestamp) -> str | None:
-    return None if pd.isna(moment) else moment.isoformat()
+def _rank(found: tuple[int, object]) -> tuple[int, str]:
+    return -found[0], str(found[1])
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _iso(moment: date | None) -> str | None:
+    return None if moment is None else moment.isoformat()

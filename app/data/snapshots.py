@@ -20,10 +20,15 @@ class Packed:
     """One snapshot's bytes and what they hold; `columns` are (name, type) pairs, times are UTC."""
 
     content: bytes
-    rows: int
+    table: pa.Table
     columns: tuple[tuple[str, str], ...]
     time_from: datetime | None
     time_to: datetime | None
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return int(self.table.num_rows)
 
     @property
     def watermark(self) -> str | None:
@@ -48,7 +53,7 @@ def pack(frame: pd.DataFrame, *, time: str | None) -> Packed:
     pq.write_table(table, sink, compression="zstd", store_schema=False, coerce_timestamps="us")
     time_from, time_to = time_range(frame, time)
     columns = tuple((field.name, str(field.type)) for field in table.schema)
-    return Packed(sink.getvalue(), table.num_rows, columns, time_from, time_to)
+    return Packed(sink.getvalue(), table, columns, time_from, time_to)
 
 
 def digest_of(content: bytes, file_digest: str) -> str:

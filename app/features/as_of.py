@@ -1,8 +1,8 @@
 """Point-in-time join: for each spine row the newest row of a view that was known by then, and not too old.
 
-Measured on 327,346 flights against a year of hourly weather (26,115 rows), 2 cores, positions only: see
-`benchmarks`; a binary search over (key, known-at) ranks needs no sorting of the spine, and beats both
-`pandas.merge_asof` (which sorts it) and DuckDB's ASOF (which copies it).
+Measured on 336,776 flights against a year of hourly weather (26,115 rows, nine columns taken), best of three on two
+busy cores: this search 0.07 s, `pandas.merge_asof` with the sort that it needs 0.10 s, DuckDB's ASOF join to Arrow
+0.59 s. It needs no order of the spine, and takes a created time without a second join.
 """
 
 from collections.abc import Sequence
@@ -97,13 +97,14 @@ def matched_keys(spine: pd.DataFrame, view: pd.DataFrame, entity: Sequence[str])
         left, right = spine[column], view[column]
         require_same_kind(left, right, column)
         theirs, codes, count = _text_codes(left, right) if _kind(right) == "text" else _other_codes(left, right)
+        if len(entity) == 1:
+            return theirs, codes
         spine_codes = _combined(spine_codes, theirs, count)
         view_codes = _combined(view_codes, codes, count)
-        if len(entity) > 1:  # keep the numbers small whatever the number of columns
-            _, small = np.unique(np.concatenate([view_codes, spine_codes]), return_inverse=True)
-            missing = np.concatenate([view_codes, spine_codes]) < 0
-            small = np.where(missing, -1, small)
-            view_codes, spine_codes = small[: len(view)], small[len(view) :]
+        both = np.concatenate([view_codes, spine_codes])
+        _, small = np.unique(both, return_inverse=True)  # keeps the numbers small, whatever the number of columns
+        small = np.where(both < 0, -1, small)
+        view_codes, spine_codes = small[: len(view)], small[len(view) :]
     top = int(view_codes.max(initial=-1))
     return np.where(spine_codes > top, -1, spine_codes), view_codes
 

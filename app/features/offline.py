@@ -51,6 +51,11 @@ def find(folder: Path, digest: str) -> int | None:
     return None
 
 
+def has(folder: Path, version: int) -> bool:
+    """Whether a version's commit is there; its data files are only looked for when it is read."""
+    return (folder / "_delta_log" / f"{version:020}.json").is_file()
+
+
 def read(folder: Path, version: int, columns: Sequence[str] | None = None) -> pa.Table:
     """The rows of one version; raises Damaged when it is not there any more.
 

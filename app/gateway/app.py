@@ -28,7 +28,7 @@ from app.store.engine import Store
 
 MAX_BODY_BYTES = 1_000_000
 BODY_TIMEOUT_S = 10.0
-INLINE_RECORDS = 32
+INLINE_RECORDS = 128
 RETRY_AFTER_S = 5
 JSON = "application/json"
 log = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ class Gateway:
                 deployment.version,
                 deployment.feature_set_version,
                 deployment.key,
-                records,
+                [orjson.dumps(record) for record in records],
                 predictions,
             )
         )

@@ -127,12 +127,17 @@ class Models:
         )
 
     def _follow(self) -> None:
+        said = ""
         while not self._stop.is_set():
             try:
                 if self._has_changed():
                     self.look()
-            except Exception:
-                log.exception("the store could not be read; what answers stays")
+                said = ""
+            except Exception as error:
+                self._seen = None  # look again
+                if said != type(error).__name__:
+                    log.exception("the store could not be read; what answers stays")
+                said = type(error).__name__
             self._stop.wait(self._poll_s)
 
     def _has_changed(self) -> bool:

@@ -1,7 +1,6 @@
 """LightGBM for the three tasks, made so that the same input gives the same trees."""
 
-import importlib
-import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from app.learning.openmp import usable_threads, wait_passively
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Progress = Callable[[int, int, Mapping[str, float]], None]
 POINTS = 20
+SHOWN_S = 0.5
 OBJECTIVES = {
     Task.BINARY: ("binary", ("binary_logloss", "auc")),
     Task.MULTICLASS: ("multiclass", ("multi_logloss",)),
@@ -86,11 +86,13 @@ def fit(
 ) -> Fitted:
     """Fit on an encoded matrix; `categories` are the places of category columns, `watch` rows that only draw a curve.
 
-    `progress(step, total, metrics)` is called about twenty times and may raise to stop. Raises BadInput for
+    `progress(step, total, metrics)` is called with about twenty points of the curve, and every half second without
+    metrics; it may raise to stop. Raises BadInput for
     hyperparameters that LightGBM refuses.
     """
     wait_passively()
-    lightgbm = _lightgbm()
+    import lightgbm
+
     total = rounds or learner.rounds
     parameters = settings(task, learner, classes, threads or usable_threads())
     names = [f"f{place}" for place in range(train.shape[1])]  # column names may hold anything, LightGBM's may not
@@ -103,10 +105,13 @@ def fit(
             booster.add_valid(lightgbm.Dataset(watch[0], watch[1], reference=rows, params=parameters), "watched")
         points: dict[str, list[tuple[int, float]]] = {}
         every = max(1, total // POINTS)
-        done = 0
+        done, shown = 0, time.monotonic()
         for done in range(1, total + 1):
             finished = booster.update()
             if done % every and done != total and not finished:
+                if progress is not None and time.monotonic() - shown > SHOWN_S:
+                    progress(done, total, {})
+                    shown = time.monotonic()
                 continue
             metrics = {}
             for result in booster.eval_valid() if watch is not None else ():
@@ -123,21 +128,6 @@ def fit(
             f"LightGBM: {error}", where="project.toml [learner]", next_step="correct learner.parameters"
         ) from None
     return Fitted(text, parameters, done, points)
-
-
-def _lightgbm() -> Any:
-    """Import lightgbm without scikit-learn, which only its wrapper classes need: 0.1 s of CPU in place of 0.9 s.
-
-    Where either is loaded already nothing is held back; elsewhere the wrappers (LGBMClassifier) of this process say
-    that scikit-learn is missing.
-    """
-    if "lightgbm" in sys.modules or "sklearn" in sys.modules:
-        return importlib.import_module("lightgbm")
-    sys.modules["sklearn"] = None  # type: ignore[assignment]  # the documented way to make an import fail
-    try:
-        return importlib.import_module("lightgbm")
-    finally:
-        del sys.modules["sklearn"]
 
 
 __all__ = ["ALLOWED", "Fitted", "fit", "settings"]

@@ -7,34 +7,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-def run_child_process(flow_run_id: str, entrypoint: str, log: str) -> None:
-    """Run one flow run in this process; called in a fresh child of the fork server."""
+def run_child_process(flow_run: str, entrypoint: str, log: str) -> None:
+    """Run one flow run (as JSON) in this process; called in a fresh child of the fork server."""
     os.umask(0o077)
     handle = os.open(log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     os.close(handle)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ["PREFECT__FLOW_RUN_ID"] = flow_run_id
-    _run(flow_run_id, entrypoint)
+    _run(flow_run, entrypoint)
 
 
-def _run(flow_run_id: str, entrypoint: str) -> None:
-    from uuid import UUID
-
+def _run(document: str, entrypoint: str) -> None:
     from prefect import flow_engine
+    from prefect.client.schemas.objects import FlowRun
     from prefect.engine import handle_engine_signals
-    from prefect.flow_engine import load_flow_run, run_flow
+    from prefect.flow_engine import run_flow
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
     if hasattr(flow_engine, "observe_flow_run_suspension"):
         # Our runs are never suspended; listening for it costs a thread and a websocket before the first task.
         flow_engine.observe_flow_run_suspension = _no_suspension
     module, _, name = entrypoint.rpartition(".")
-    identity = UUID(flow_run_id)
+    flow_run = FlowRun.model_validate_json(document)
+    os.environ["PREFECT__FLOW_RUN_ID"] = str(flow_run.id)
     # Our lease is the sign of life; Prefect's would make each run wait up to a second for its thread to end.
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), handle_engine_signals(identity):
-        flow_run = load_flow_run(identity)
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), handle_engine_signals(flow_run.id):
         flow = getattr(importlib.import_module(module), name)
         state = run_flow(flow, flow_run=flow_run, return_type="state")
         sys.stderr.write(f"ended: {getattr(state, 'name', state)}\n")

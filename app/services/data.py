@@ -212,15 +212,16 @@ def _read_one(path: Path, name: str, source: str, declared: Source, project: Ope
         )
     reasons = Counter(record.rule for record in rejected)
     packed = snapshots.pack(checked.accepted, time=declared.time)
+    relative = path.relative_to(project.folder).as_posix()
     return _Batch(
-        path.relative_to(project.folder).as_posix(),
+        relative.encode(errors="backslashreplace").decode(),  # a file's name may hold bytes that are no text
         name,
         raw.digest,
         raw.size_bytes,
         rows_in,
         packed,
         snapshots.digest_of(packed.content, raw.digest),
-        profile.as_json(checked.accepted, rows_in=rows_in, reasons=reasons),
+        profile.as_json(packed.table, rows_in=rows_in, reasons=reasons),
         rejected,
     )
 

@@ -18,6 +18,7 @@ from app.domain.errors import Unavailable
 from app.domain.states import ServiceState
 from app.domain.workspace import Workspace
 from app.orchestration import ports, server
+from app.services import upkeep
 from app.services.workspaces import now, open_store
 from app.store import leases
 from app.store.engine import Store
@@ -150,6 +151,7 @@ def up(workspace: Workspace, on_progress: Report | None = None, *, timeout_s: fl
     first = not (workspace.prefect_home / "prefect.db").exists()
     expected_s = FIRST_START_S if first else LATER_START_S
     with open_store(workspace) as store:
+        upkeep.heal(store)
         supervisor = None if process_of(store, SUPERVISOR) else _start_supervisor(workspace)
         while True:
             found = status(store)

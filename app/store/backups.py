@@ -28,7 +28,7 @@ def copy_database(source: Path, target: Path) -> str:
         try:
             writing = sqlite3.connect(partial)
             try:
-                reading.backup(writing, pages=4096, sleep=0.01)
+                reading.backup(writing)  # in one step: WAL lets others write on, and no writer makes it begin again
                 writing.execute("PRAGMA journal_mode=DELETE").close()
             finally:
                 writing.close()

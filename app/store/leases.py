@@ -35,7 +35,21 @@ def boot_id() -> str:
 def this_process() -> Holder:
     """The holder that this process is (not cached: a forked child is another)."""
     pid = os.getpid()
-    return Holder(boot_id(), pid, psutil.Process(pid).create_time())
+    return holder_of(pid)
+
+
+def holder_of(pid: int) -> Holder:
+    """The process with a pid, as a holder; raises psutil.NoSuchProcess."""
+    return Holder(boot_id(), pid, started(pid))
+
+
+def started(pid: int) -> float:
+    """When a process began: seconds after boot where the kernel says so, for the clock may be set while it runs."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return psutil.Process(pid).create_time()
+    return int(stat.rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def take(session: Session, kind: str, key: str, now: datetime, *, holder: Holder, seconds: float = LEASE_S) -> None:
@@ -103,7 +117,7 @@ def process_lives(holder: Holder) -> bool:
     """Whether that very process runs now on this machine (a zombie does not)."""
     try:
         process = psutil.Process(holder.pid)
-        same = abs(process.create_time() - holder.process_started) < 1.0
+        same = abs(started(holder.pid) - holder.process_started) < 1.0
         return same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -89,7 +90,7 @@ def exclusive(file: Path) -> Iterator[None]:
     """Hold the lock that goes with a store's file; raises Busy after a minute, Refused when the folder is closed."""
     path = file.with_name(file.name + ".lock")
     try:
-        stream = path.open("a")
+        stream = os.fdopen(os.open(path, os.O_CREAT | os.O_RDWR, 0o600), "a")
     except OSError as error:
         raise Refused(
             f"the store's folder may not be written: {error.strerror or error}",

@@ -12,7 +12,7 @@ from pathlib import Path
 from app.domain.errors import TrainmasterError
 from app.domain.states import ServiceState
 from app.domain.workspace import Workspace
-from app.services import infrastructure, monitoring, runs
+from app.services import infrastructure, monitoring, runs, upkeep
 from app.services.workspaces import find_workspace, open_store, project_names
 from app.store.engine import Store
 from app.watcher.arrivals import Arrivals
@@ -48,7 +48,7 @@ class Watcher:
         """Everything that is due now."""
         self._turns += 1
         self._step("files", self.arrivals.turn)
-        self._step("heal", lambda: runs.end_dead(self.store))
+        self._step("heal", lambda: upkeep.heal(self.store))
         self._step("submit", lambda: runs.submit_waiting(self.store, self.workspace))
         self._step("events", lambda: monitoring.emit_waiting(self.store, self.workspace))
         if self._turns % RECONCILE_EVERY == 0:

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
 from app.domain.errors import Busy, TrainmasterError
 from app.domain.states import ServiceState
 from app.domain.workspace import Workspace
@@ -159,7 +157,7 @@ class Supervisor:
             os.close(log)
             os.close(reading)
         child.started, child.state = moment, ServiceState.STARTING
-        child.holder = Holder(leases.boot_id(), child.process.pid, psutil.Process(child.process.pid).create_time())
+        child.holder = leases.holder_of(child.process.pid)
         infrastructure.let_go(self.store, child.name)
         infrastructure.hold(self.store, child.name, child.holder)
         self._report(child, "starting")

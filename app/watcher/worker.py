@@ -22,6 +22,7 @@ def main() -> None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["app.watcher.preload"])
     forkserver.ensure_running()  # it imports while this process does
+    os.environ["PREFECT_LOGGING_TO_API_ENABLED"] = "false"  # for this process; the children's logs go there
 
     from app.orchestration.worker import ForkingWorker
 

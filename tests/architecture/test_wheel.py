@@ -56,8 +56,8 @@ def test_the_wheel_makes_a_production_model_of_its_own_sample(installed: Path, t
 
     written = outside(installed, tmp_path, "-c", script)
     ran = outside(
-        installed, tmp_path, "-m", "flows.pipeline", "--project", "flight-delay", "--workspace", "w", "--json", "--quiet",
-        "--set", "promote=true", "--set", "reason=first",
+        installed, tmp_path, "-m", "flows.pipeline", "--project", "flight-delay", "--workspace", "w", "--json",
+        "--quiet", "--set", "promote=true", "--set", "reason=first",
     )  # fmt: skip
 
     assert str(installed) in written.stdout, written.stderr

@@ -126,7 +126,6 @@ RULES = st.builds(
     maximum=st.one_of(st.none(), st.integers(0, 3).map(float)),
     allowed=st.one_of(st.none(), st.lists(st.integers(-2, 2), min_size=1, max_size=3).map(tuple)),
     required=st.booleans(),
-    unique=st.booleans(),
 )
 
 

@@ -25,7 +25,7 @@ def driver(**functions: object) -> SimpleNamespace:
         "nvmlInit", "nvmlDeviceGetCount", "nvmlDeviceGetHandleByIndex", "nvmlDeviceGetName", "nvmlDeviceGetMemoryInfo",
         "nvmlDeviceGetUtilizationRates", "nvmlDeviceGetTemperature",
     )  # fmt: skip
-    return SimpleNamespace(**{name: refuse for name in names} | functions)
+    return SimpleNamespace(**dict.fromkeys(names, refuse) | functions)
 
 
 def test_without_a_driver_there_are_no_gpus(monkeypatch: pytest.MonkeyPatch) -> None:

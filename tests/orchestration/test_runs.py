@@ -98,6 +98,23 @@ def test_plain_prefect_starts_a_deployment(live: Live) -> None:
     assert eventually(lambda: [row["state"] for row in live.store.reader.rows(sql)][before:] == ["completed"])
 
 
+def test_with_prefect_api_url_a_module_is_a_flow_run_of_that_server(live: Live) -> None:
+    environment = infrastructure.importable(os.environ | infrastructure.client_environment(live.workspace))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.orchestration.tiny", "--project", "demo", "--cause-key", "own server"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    found = live.store.reader.rows("SELECT key, state, prefect_id FROM run WHERE cause_key = 'own server'")
+    assert [row["state"] for row in found] == ["completed"]
+    assert eventually(lambda: prefect_state(live, found[0]["key"]) == "COMPLETED")
+
+
 def test_an_event_starts_a_retrain_run_that_names_its_alert(live: Live) -> None:
     payload = {"project": "demo", "decision": "0123456789ab", "alert": "ba9876543210"}
 

@@ -162,6 +162,20 @@ def test_a_file_that_is_written_again_replaces_its_snapshot(workspace: Workspace
     assert snapshot_bytes(store, newest)[:4] == b"PAR1"
 
 
+def test_a_hostile_file_name_is_taken_in_and_shown_harmlessly(workspace: Workspace, store: Store) -> None:
+    project = homes(workspace)
+    (project.folder / "incoming/homes/one.csv").unlink()
+    name = os.fsdecode(b"a\x1b[31m\xff[x].csv")
+    deliver(workspace, f"homes/{name}", HOMES)
+
+    (taken,) = take_in(store, project, "homes")
+
+    assert taken.accepted == 3
+    assert taken.files[0].startswith("incoming/homes/a\\x1b[31m")
+    assert taken.files[0].isprintable()
+    assert len(newest_snapshots(store, 1, ["homes"])) == 1
+
+
 INGESTER = """
 import sys
 from pathlib import Path

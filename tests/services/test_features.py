@@ -178,7 +178,7 @@ def test_a_project_without_any_time_joins_by_entity(workspace: Workspace, store:
     assert frame["size"].tolist() == [70, 80]
 
 
-def test_a_version_whose_files_are_gone_is_damaged(workspace: Workspace, store: Store) -> None:
+def test_a_version_whose_files_are_gone_is_damaged_until_it_is_built_again(workspace: Workspace, store: Store) -> None:
     import shutil
 
     project = homes(workspace)
@@ -188,6 +188,11 @@ def test_a_version_whose_files_are_gone_is_damaged(workspace: Workspace, store: 
 
     with pytest.raises(Damaged):
         training_frame(store, project, built.id)
+    healed = build(store, project)
+
+    assert (healed.version, healed.is_new) == (built.version, False)
+    assert healed.says == "v1 is whole again: its files were lost"
+    assert len(training_frame(store, project, built.id).frame) == 2
 
 
 def test_a_column_that_changes_its_kind_between_files_is_refused(workspace: Workspace, store: Store) -> None:
@@ -197,3 +202,26 @@ def test_a_column_that_changes_its_kind_between_files_is_refused(workspace: Work
 
     with pytest.raises(BadInput, match=r"column 'size' is text in incoming/homes/two\.csv and number in"):
         build(store, project)
+
+
+def test_a_build_that_dies_after_publishing_is_taken_up_by_the_next_one(
+    workspace: Workspace, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.features import offline
+    from app.services.features import building
+
+    project = homes(workspace)
+    take_in(store, project)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(building, "_publish", die)
+        build(store, project)
+    after_death = feature_sets(store, 1)
+    built = build(store, project)
+
+    assert after_death == []
+    assert (built.version, built.is_new) == (1, True)
+    assert not offline.has(workspace.features / "homes" / "facts", 1)

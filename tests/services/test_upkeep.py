@@ -186,6 +186,29 @@ def test_restore_mends_a_store_that_is_no_database_any_more(workspace: Workspace
     assert Path(done.kept_aside).read_bytes().startswith(b"gone")
 
 
+def test_a_restore_that_fails_at_the_last_step_leaves_the_store_as_it_was(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Path, target: Path) -> None:
+        raise OSError("no more power")
+
+    with open_store(workspace) as store:
+        make_world(store)
+        backup = upkeep.backup(store, workspace.backups / "good.db")
+        with store.write() as session:
+            add_run(session, 1, "train")
+    monkeypatch.setattr(Path, "replace", fail)
+
+    with pytest.raises(OSError, match="no more power"):
+        upkeep.restore(workspace, Path(backup.file))
+
+    monkeypatch.undo()
+    with open_store(workspace) as store:
+        assert runs.count_of_runs(store.reader) == 8
+        assert upkeep.fsck(store, workspace.features).checked["runs"] == 8
+    assert not [file for file in workspace.state.iterdir() if "restore" in file.name]
+
+
 @pytest.mark.parametrize("kind", ["missing", "text", "truncated", "changed", "foreign", "newer"])
 def test_restore_refuses_what_is_not_a_whole_store_of_ours(workspace: Workspace, tmp_path: Path, kind: str) -> None:
     source = tmp_path / "copy.db"
@@ -222,9 +245,8 @@ def test_restore_refuses_what_is_not_a_whole_store_of_ours(workspace: Workspace,
 def test_restore_waits_for_nobody_who_lives(workspace: Workspace) -> None:
     sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
-        import psutil
 
-        holder = leases.Holder(leases.boot_id(), sleeper.pid, psutil.Process(sleeper.pid).create_time())
+        holder = leases.holder_of(sleeper.pid)
         with open_store(workspace) as store:
             backup = upkeep.backup(store, workspace.backups / "good.db")
             with store.write() as session:

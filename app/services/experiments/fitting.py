@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from app.domain.gates import Evidence, judge
@@ -13,6 +14,7 @@ from app.services.running import TaskContext
 
 if TYPE_CHECKING:
     from app.learning.learners import Fitted
+    from app.learning.package import Package
 
 
 def fit(task: TaskContext, divided: Divided) -> Fitted:
@@ -114,5 +116,13 @@ def _judge_production(task: TaskContext, divided: Divided) -> tuple[int | None, 
         frame = frame.assign(**dict.fromkeys(absent))
     predicted = model.predict_frame(frame)
     metrics = judging.evaluate(mine.task, divided.test_target, predicted)
-    says = f"v{version.version} in production" + (f" (without {', '.join(absent)[:200]})" if absent else "")
+    says = f"v{version.version} in production"
+    says += f" (without {', '.join(absent)[:200]})" if absent else ""
+    says += " (which has learned from some of these rows)" if _has_seen(package, divided) else ""
     return version.version, metrics, says
+
+
+def _has_seen(package: Package, divided: Divided) -> bool:
+    """Whether a model has learned from rows of the test window, which is unfair to the challenger."""
+    until, start = package.manifest["windows"]["train"][1], divided.parts.test_window.start
+    return until is not None and start is not None and datetime.fromisoformat(str(until)) >= start

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlmodel import Session, col
 
 from app.domain.errors import NotFound, Refused, TrainmasterError
@@ -17,10 +17,11 @@ from app.services.running import Cancelled
 from app.services.workspaces import now
 from app.store.engine import Store
 from app.store.lineage import link
-from app.store.tables import Alert, Decision, Project, Run
+from app.store.tables import Alert, Decision, LineageEdge, Project, Run
 
 RESEND_AFTER = timedelta(minutes=5)
 RESEND_UNTIL = timedelta(hours=24)
+MOST_RETRIES = 2
 log = logging.getLogger(__name__)
 
 
@@ -62,8 +63,10 @@ def emit_waiting(store: Store, workspace: Workspace, *, emit: Emit | None = None
     """Send every decision to retrain that was not sent yet; gives how many were. What fails waits for the next call.
 
     A decision that was sent and that no run has taken within five minutes is sent once more: it may have been lost in
-    the orchestrator. That is harmless, for only one run can claim it.
+    the orchestrator. That is harmless, for only one run can claim it. A decision whose run crashed (its process died;
+    it neither failed nor was cancelled) is free again, twice at most.
     """
+    _release_crashed(store)
     waiting = _waiting(store)
     if not waiting:
         return 0
@@ -125,6 +128,42 @@ class _Waiting:
     event_key: str
 
 
+def _release_crashed(store: Store) -> None:
+    crashed = (
+        select(Decision, Run)
+        .join(Run, col(Run.id) == col(Decision.run_id))
+        .where(
+            col(Decision.retrain),
+            col(Run.state) == RunState.CRASHED,
+            col(Decision.decided_at) > now() - RESEND_UNTIL,
+        )
+    )
+    with store.read() as session:
+        if not session.execute(crashed).first():
+            return
+    with store.write() as session:
+        for decision, run in session.execute(crashed).all():
+            if _tries(session, decision.key) <= MOST_RETRIES:
+                log.warning("run %s of decision %s crashed: the decision is sent again", run.key, decision.key)
+                decision.run_id, decision.emitted_at = None, None
+                session.add(decision)
+
+
+def _tries(session: Session, decision: str) -> int:
+    """How many runs a decision has had."""
+    return int(
+        session.execute(
+            select(func.count())
+            .select_from(LineageEdge)
+            .where(
+                col(LineageEdge.from_kind) == "decision",
+                col(LineageEdge.from_key) == decision,
+                col(LineageEdge.kind) == "caused",
+            )
+        ).scalar_one()
+    )
+
+
 def _waiting(store: Store) -> list[_Waiting]:
     moment = now()
     with store.read() as session:
@@ -140,12 +179,14 @@ def _waiting(store: Store) -> list[_Waiting]:
                 select(col(Run.cause_key)).where(col(Run.state).in_((RunState.REQUESTED, RunState.RUNNING)))
             ).scalars()
         )
-    found = []
-    for row, alert, project in rows:
-        if row.emitted_at is None:
-            found.append(_Waiting(row.key, project, alert, row.key))
-        elif row.emitted_at + RESEND_AFTER < moment < row.decided_at + RESEND_UNTIL and alert not in underway:
-            found.append(_Waiting(row.key, project, alert, f"{row.key}/{moment:%Y%m%d%H%M}"))
+        found = []
+        for row, alert, project in rows:
+            tries = _tries(session, row.key)
+            first = row.key if tries == 0 else f"{row.key}/{tries}"
+            if row.emitted_at is None:
+                found.append(_Waiting(row.key, project, alert, first))
+            elif row.emitted_at + RESEND_AFTER < moment < row.decided_at + RESEND_UNTIL and alert not in underway:
+                found.append(_Waiting(row.key, project, alert, f"{first}/{moment:%Y%m%d%H%M}"))
     return found
 
 

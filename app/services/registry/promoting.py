@@ -8,11 +8,11 @@ from sqlmodel import Session, col
 
 from app.domain.errors import Refused
 from app.domain.gates import GateVerdict
-from app.domain.states import AlertState, CauseKind, Stage
+from app.domain.states import AlertState, CauseKind, RunState, Stage
 from app.services.registry.packages import find_project, find_version, production_version
 from app.services.registry.switching import require_expected
 from app.services.workspaces import now
-from app.store import audit, ledger
+from app.store import audit, leases, ledger
 from app.store.columns import join_number
 from app.store.engine import Store
 from app.store.tables import Alert, GateResult, Metric, ModelVersion, Run, StageTransition
@@ -30,7 +30,10 @@ class OpenAlert:
 
 @dataclass(frozen=True)
 class PromotionPlan:
-    """All that a person sees before saying yes; `refusals` says why it cannot be, empty when it can."""
+    """All that a person sees before saying yes; `refusals` says why it cannot be, empty when it can.
+
+    `production_metrics` are those of the version that was in production when this one was trained, on the same rows.
+    """
 
     project: str
     model: str
@@ -97,7 +100,7 @@ def plan_in(session: Session, project: str, model: str, version: int) -> Promoti
         changes=_changes(model, version, replaces),
         gates=gates,
         metrics=_metrics(session, wanted.run_id),
-        production_metrics=_metrics(session, current.run_id) if current else {},
+        production_metrics=_metrics(session, wanted.run_id, "production."),
         open_alerts=_alerts(session, row.id or 0),
         notes=_notes(session, wanted, current),
         refusals=_refusals(model, wanted, gates),
@@ -131,6 +134,7 @@ def promote(
             cause=CauseKind.PERSON,
             parameters={"model": model, "version": version, "reason": reason, "by": by, "expected": plan.replaces},
         )
+        run.next_step = "trainmaster up"  # until the orchestrator has it
         audit.record(
             session,
             actor=by,
@@ -167,11 +171,14 @@ def _refuse_pending(session: Session, project: str, model: str) -> None:
     statement = (
         select(Run)
         .where(col(Run.flow) == "deploy", col(Run.project_id) == find_project(session, project).id)
-        .where(col(Run.state).in_(["requested", "running"]))
-        .limit(1)
+        .where(col(Run.state).in_([RunState.REQUESTED, RunState.RUNNING]))
+        .order_by(col(Run.id))
     )
-    pending: Run | None = session.execute(statement).scalars().first()
-    if pending is not None:
+    for pending in session.execute(statement).scalars():
+        if pending.state is RunState.RUNNING:
+            lease = leases.find(session, ledger.RUN_LEASE, pending.key)
+            if lease is None or not leases.is_live(lease, now()):
+                continue  # its process is gone; the reconciler will say so
         raise Refused(
             f"run {pending.key} is about to change production of {model} already (asked for by {pending.requested_by})",
             next_step=f"trainmaster runs show {pending.key}",
@@ -221,9 +228,11 @@ def _notes(session: Session, version: ModelVersion, current: ModelVersion | None
     return tuple(notes)
 
 
-def _metrics(session: Session, run_id: int) -> dict[str, float]:
+def _metrics(session: Session, run_id: int, prefix: str = "") -> dict[str, float]:
+    """The run's metrics under a prefix, all on its own test rows: numbers of two windows are not comparable."""
     rows = session.execute(select(Metric).where(col(Metric.run_id) == run_id)).scalars()
-    return {row.key: join_number(row.value, row.special) for row in rows if "." not in row.key}
+    found = {row.key: join_number(row.value, row.special) for row in rows if row.key.startswith(prefix)}
+    return {key[len(prefix) :]: value for key, value in found.items() if "." not in key[len(prefix) :]}
 
 
 def _alerts(session: Session, project_id: int) -> tuple[OpenAlert, ...]:

@@ -1,6 +1,6 @@
 """Runs: asking for them, following them, ending them, and keeping Prefect in step with the ledger."""
 
-from app.services.runs.ending import cancel, child_ended, end_dead, stop_all
+from app.services.runs.ending import cancel, child_ended, stop_all
 from app.services.runs.following import row_of, wait_for
 from app.services.runs.here import run_here
 from app.services.runs.reconciling import reconcile
@@ -9,7 +9,6 @@ from app.services.runs.requests import request, submit_waiting, waiting
 __all__ = [
     "cancel",
     "child_ended",
-    "end_dead",
     "reconcile",
     "request",
     "row_of",

@@ -100,17 +100,3 @@ def end(store: Store, key: str, state: RunState, error: str, next_step: str = ""
         run = ledger.find_run(session, key)
         took = (now() - run.started_at).total_seconds() if run.started_at else 0.0
         ledger.finish_run(session, run, state, now=now(), duration_s=took, error=error, next_step=next_step)
-
-
-def end_dead(store: Store) -> int:
-    """Mark as crashed every running run whose process is gone (or, elsewhere, whose lease is over); gives how many."""
-    with store.read() as session:
-        running = session.execute(select(col(Run.key)).where(col(Run.state) == RunState.RUNNING)).scalars().all()
-        dead = []
-        for key in running:
-            lease = leases.find(session, ledger.RUN_LEASE, key)
-            if lease is None or not leases.is_live(lease, now()):
-                dead.append(key)
-    for key in dead:
-        end(store, key, RunState.CRASHED, "its process is gone", f"trainmaster runs logs {key}")
-    return len(dead)

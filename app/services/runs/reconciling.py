@@ -8,7 +8,7 @@ from sqlmodel import col
 from app.domain.errors import NotFound, Unavailable
 from app.domain.states import RunState
 from app.domain.workspace import Workspace
-from app.orchestration.client import Orchestrator
+from app.orchestration.client import Json, Orchestrator
 from app.orchestration.deployments import POOL
 from app.orchestration.server import endpoint
 from app.services.runs.ending import HERE, end
@@ -54,11 +54,33 @@ def _end_zombies(store: Store, orchestrator: Orchestrator) -> int:
                     col(Run.prefect_id) == flow_run["id"]
                 )
             ).first()
-        if found is None or not found[0].ended or now() - found[1] < timedelta(seconds=SETTLED_S):
-            continue
-        orchestrator.end(flow_run["id"], found[0].upper(), found[2] or f"the ledger says {found[0]}")
-        changed += 1
+        if found is None or found[0] is RunState.REQUESTED:
+            changed += _end_unbegun(orchestrator, flow_run, is_known=found is not None)
+        elif found[0].ended and now() - found[1] > timedelta(seconds=SETTLED_S):
+            orchestrator.end(flow_run["id"], found[0].upper(), found[2] or f"the ledger says {found[0]}")
+            changed += 1
     return changed
+
+
+def _end_unbegun(orchestrator: Orchestrator, flow_run: Json, *, is_known: bool) -> int:
+    """A flow run that no run of the ledger belongs to, long after it was taken: its process died before it began."""
+    if _age_s(flow_run["state"]["timestamp"]) < PENDING_S:
+        return 0
+    match flow_run["state_type"]:
+        case "PENDING" if not is_known:
+            _schedule_again(orchestrator, flow_run["id"])
+        case "RUNNING":
+            orchestrator.end(flow_run["id"], "CRASHED", "its process died before it began")
+        case "CANCELLING":
+            orchestrator.end(flow_run["id"], "CANCELLED", "cancelled before it began")
+        case _:
+            return 0
+    return 1
+
+
+def _schedule_again(orchestrator: Orchestrator, flow_run: str) -> None:
+    body = {"type": "SCHEDULED", "name": "Scheduled", "message": "its worker died before it began"}
+    orchestrator.post(f"flow_runs/{flow_run}/set_state", {"state": body, "force": True})
 
 
 def _revive_requests(store: Store, orchestrator: Orchestrator) -> int:
@@ -91,8 +113,7 @@ def _revive_requests(store: Store, orchestrator: Orchestrator) -> int:
                 end(store, key, RunState.CRASHED, says[:500], f"trainmaster runs logs {key}")
                 changed += 1
             case "PENDING" if _age_s(found["state"]["timestamp"]) > PENDING_S:
-                body = {"type": "SCHEDULED", "name": "Scheduled", "message": "its worker died before it began"}
-                orchestrator.post(f"flow_runs/{flow_run}/set_state", {"state": body, "force": True})
+                _schedule_again(orchestrator, flow_run)
                 changed += 1
     return changed
 

@@ -69,6 +69,10 @@ def fsck(store: Store, features: Path, *, now: datetime | None = None) -> Report
     with store.read() as session:
         for check in checks:
             problems += _tried(check, session)
+    if any(problem.thing.startswith("run:") for problem in problems):  # a run may have ended while we looked
+        with store.read() as session:
+            still = {*_tried(lambda again: _runs(again, moment, checked), session), *_tried(_tasks, session)}
+        problems = [problem for problem in problems if not problem.thing.startswith("run:") or problem in still]
     try:
         verdict = audit.verify(store)
     except TrainmasterError as error:
@@ -228,5 +232,5 @@ def _delta_versions(session: Session, features: Path, checked: dict[str, int]) -
                 yield Problem(
                     f"features:{project}/v{version}",
                     f"features {project}/v{version}: version {number} of its table {table} is missing",
-                    f"trainmaster features build {project}",
+                    f"trainmaster features build --project {project}",
                 )

@@ -98,7 +98,8 @@ LEFT JOIN (SELECT id, key, created_at FROM monitor_report {w} ORDER BY id DESC L
 
 _NEEDS = """
 SELECT a.severity, 'alert' AS kind, p.name AS project, a.key, a.says AS what, a.opened_at AS since,
-  'trainmaster alerts ack ' || a.key AS next_step, CASE a.severity WHEN 'critical' THEN 0 ELSE 2 END AS rank
+  'trainmaster alerts ack ' || a.key || ' --reason WHY' AS next_step,
+  CASE a.severity WHEN 'critical' THEN 0 ELSE 2 END AS rank
 FROM alert a JOIN project p ON p.id = a.project_id WHERE a.state <> 'resolved' AND a.state = 'open' {p}
 UNION ALL
 SELECT 'critical', 'version', p.name, m.name || '/' || v.version, m.name || ' v' || v.version || ' waits for promotion',
@@ -115,7 +116,8 @@ WHERE r.state IN ('failed', 'crashed') {p} AND NOT EXISTS (
   SELECT 1 FROM run n WHERE n.project_id = r.project_id AND n.flow = r.flow AND n.id > r.id AND n.state <> 'requested')
 UNION ALL
 SELECT 'warning', 'quarantine', p.name, s.source, s.quarantined || ' of ' || s.rows_in || ' rows of ' || s.source
-  || ' are in quarantine', s.created_at, 'trainmaster data quarantine ' || p.name || ' --source ' || s.source, 4
+  || ' are in quarantine', s.created_at,
+  'trainmaster data quarantine --project ' || p.name || ' --source ' || s.source, 4
 FROM snapshot s JOIN project p ON p.id = s.project_id
 WHERE s.rows_in > 0 AND s.quarantined > s.rows_in * :share {p}
   AND s.id = (SELECT max(id) FROM snapshot n WHERE n.project_id = s.project_id AND n.source = s.source)

@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
+from sqlmodel import col
 
 from app.domain.errors import NotFound, Refused, Unavailable
+from app.domain.states import RunState
 from app.domain.workspace import Workspace
 from app.services.monitoring import claim_decision, emit_waiting
 from app.services.running import Cancelled
@@ -47,7 +49,8 @@ def decided(quarter: Workspace, quarter_store: Store) -> str:
 
 def run_ids(store: Store, count: int) -> list[int]:
     with store.read() as session:
-        return [run.id for run in session.query(Run).order_by("id").limit(count)]
+        found = session.execute(select(col(Run.id)).order_by(col(Run.id)).limit(count)).scalars()
+        return [run or 0 for run in found]
 
 
 def test_what_was_not_sent_is_sent_later_and_once(quarter: Workspace, quarter_store: Store, decided: str) -> None:
@@ -65,6 +68,7 @@ def test_what_was_not_sent_is_sent_later_and_once(quarter: Workspace, quarter_st
 CRASH = """
 import os, sys
 from pathlib import Path
+from app.domain.states import RunState
 from app.domain.workspace import Workspace
 from app.orchestration import events
 from tests.monthly import Month, arrive
@@ -110,6 +114,32 @@ def test_one_run_claims_a_decision_and_a_second_is_cancelled(
 
     with pytest.raises(Cancelled, match="already"), quarter_store.write() as session:
         claim_decision(session, decided, second)
+    assert emit_waiting(quarter_store, quarter, emit=Post()) == 0
+
+
+def test_a_decision_whose_run_crashed_is_sent_again_twice_at_most(
+    quarter: Workspace, quarter_store: Store, decided: str
+) -> None:
+    post = Post()
+    counts = [emit_waiting(quarter_store, quarter, emit=post)]
+
+    for run in run_ids(quarter_store, 4):
+        with quarter_store.write() as session:
+            session.connection().execute(update(Run).where(col(Run.id) == run).values(state=RunState.CRASHED))
+            if counts[-1]:
+                claim_decision(session, decided, run)
+        counts.append(emit_waiting(quarter_store, quarter, emit=post))
+
+    assert counts == [1, 1, 1, 0, 0]
+    assert len({sent[3] for sent in post.sent}) == 3
+
+
+def test_a_decision_whose_run_failed_is_not_sent_again(quarter: Workspace, quarter_store: Store, decided: str) -> None:
+    (run,) = run_ids(quarter_store, 1)
+    with quarter_store.write() as session:
+        session.connection().execute(update(Run).where(col(Run.id) == run).values(state=RunState.FAILED))
+        claim_decision(session, decided, run)
+
     assert emit_waiting(quarter_store, quarter, emit=Post()) == 0
 
 

@@ -1,12 +1,10 @@
-"""Building feature views from snapshots, and reading them back as one training frame."""
+"""Building feature views from snapshots and publishing them as one version."""
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 from sqlmodel import Session, col
@@ -16,10 +14,10 @@ from app.domain.ids import Ref
 from app.domain.project import View, canonical_json
 from app.services import data
 from app.services.data import SnapshotInfo
+from app.services.features.reading import FeatureSetInfo, feature_sets, folder_of, info_of
 from app.services.running import RunContext, TaskContext
 from app.services.workspaces import OpenProject, now
 from app.store import audit, lineage
-from app.store.engine import Store
 from app.store.tables import FeatureSet
 
 if TYPE_CHECKING:
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 """Part of every digest: raise it when the same rules and snapshots would give other features."""
-
-Window = tuple[datetime | None, datetime | None]
 
 
 @dataclass(frozen=True)
@@ -45,47 +41,6 @@ class FeatureSetBuilt:
     is_new: bool
     rebuilt: tuple[str, ...]
     says: str
-
-
-@dataclass(frozen=True)
-class FeatureColumn:
-    """One feature: its name, how a learner takes it, and the view that computes it."""
-
-    name: str
-    kind: Literal["number", "category"]
-    view: str
-
-
-@dataclass(frozen=True)
-class TrainingFrame:
-    """One row a labelled thing: entity keys, event time, label time, target, and every feature as known at event time.
-
-    Rows are in the order of event time and entity. Categories are pandas categoricals, times aware UTC.
-    """
-
-    frame: "pd.DataFrame"
-    features: list[FeatureColumn]
-    entity: tuple[str, ...]
-    event_time: str | None
-    label_time: str | None
-    target: str
-    feature_set_id: int
-    version: int
-    digest: str
-
-
-@dataclass(frozen=True)
-class FeatureSetInfo:
-    """A published version without its rows."""
-
-    id: int
-    version: int
-    digest: str
-    rules_digest: str
-    rows: int
-    views: Mapping[str, Mapping[str, object]]
-    snapshots: tuple[str, ...]
-    created_at: datetime
 
 
 @dataclass(frozen=True)
@@ -114,7 +69,7 @@ def build(task: TaskContext) -> FeatureSetBuilt:
     digests = {name: _table_digest(name, rules, snapshots, project) for name in wanted}
     digest = hashlib.sha256(canonical_json([FORMAT, digests]).encode()).hexdigest()
     known = _by_digest(run, digest)
-    if known is not None:
+    if known is not None and not _lost(project, info_of(known)):
         return _unchanged(task, known)
     tables = _tables(task, rules, snapshots, digests)
     return _publish(task, digest, rules.digest_of(wanted, sources), tables, snapshots)
@@ -133,60 +88,6 @@ def load_rules(project: OpenProject) -> "Rules":
     except UnicodeDecodeError as error:
         raise BadInput(f"it is not UTF-8 (byte {error.start})", where=shown, next_step="save it as UTF-8") from None
     return rules.load(text, shown)
-
-
-def feature_sets(store: Store, project_id: int) -> list[FeatureSetInfo]:
-    """All published versions, newest first."""
-    query = select(FeatureSet).where(col(FeatureSet.project_id) == project_id).order_by(col(FeatureSet.version).desc())
-    with store.read() as session:
-        return [_info(row) for row in session.execute(query).scalars()]
-
-
-def newest_feature_set(store: Store, project_id: int) -> FeatureSetInfo:
-    """The newest published version; raises NotFound."""
-    found = feature_sets(store, project_id)
-    if not found:
-        raise NotFound("no features were built yet", next_step="trainmaster features build")
-    return found[0]
-
-
-def training_frame(
-    store: Store,
-    project: OpenProject,
-    feature_set_id: int,
-    *,
-    window: Window | None = None,
-    labelled_only: bool = True,
-) -> TrainingFrame:
-    """The point-in-time join of one pinned version: spine and all views, as one frame.
-
-    `window` keeps rows with from <= event time < to (None is open); `labelled_only` drops rows without a target and
-    raises BadInput when none has one. Raises NotFound for an unknown version, Damaged for one whose files are gone.
-    """
-    from app.features import join
-
-    info = _one(store, feature_set_id)
-    names = [name for name in info.views if not info.views[name].get("is_spine")]
-    spine_name = next(name for name in info.views if info.views[name].get("is_spine"))
-    spine = info.views[spine_name]
-    folder = _folder(project)
-    tables = {name: join.Pinned.of_record(name, folder, info.views[name]) for name in names}
-    problem = join.Labels.of_record(spine)
-    rows = join.spine_rows(join.Pinned.of_record(spine_name, folder, spine), problem, window)
-    if labelled_only:
-        rows = join.labelled(rows, problem.target)
-    frame, columns = join.with_features(rows, tables.values(), problem)
-    return TrainingFrame(
-        frame,
-        [FeatureColumn(column.name, column.kind, view) for view, column in columns],
-        problem.entity,
-        problem.event_time,
-        problem.label_time,
-        problem.target,
-        info.id,
-        info.version,
-        info.digest,
-    )
 
 
 def _require_snapshots(snapshots: Sequence[SnapshotInfo], needed: set[str], project: OpenProject) -> None:
@@ -229,6 +130,18 @@ def _find(session: Session, project_id: int, digest: str) -> FeatureSet | None:
     return session.execute(query).scalars().first()
 
 
+def _lost(project: OpenProject, info: FeatureSetInfo) -> set[str]:
+    """The tables of a version whose files are not there any more."""
+    from app.features import offline
+
+    records = info.views.items()
+    return {
+        name
+        for name, record in records
+        if not offline.has(folder_of(project) / str(record["table"]), int(str(record["version"])))
+    }
+
+
 def _unchanged(task: TaskContext, row: FeatureSet) -> FeatureSetBuilt:
     says = f"nothing changed: v{row.version} has these rules and snapshots"
     with task.run.store.write() as session:
@@ -245,7 +158,8 @@ def _tables(
     older = {
         str(record["digest"]): record
         for info in reversed(feature_sets(task.run.store, task.run.project_id))
-        for record in info.views.values()
+        for name, record in info.views.items()
+        if name not in _lost(project, info)
     }
     changed = [name for name in digests if digests[name] not in older]
     computed = _computed(task, rules, snapshots, changed)
@@ -319,7 +233,7 @@ def _published(name: str, digest: str, frame: "pd.DataFrame", rules: "Rules", pr
     from app.features import offline, views
 
     view = project.file.views.get(name)
-    version = offline.publish(_folder(project) / name, frame, digest=digest)
+    version = offline.publish(folder_of(project) / name, frame, digest=digest)
     record: dict[str, object] = {
         "table": name,
         "version": version,
@@ -406,34 +320,12 @@ def _publish(
             task.complete(session, says=says, inputs=[*inputs, code], outputs=[output])
             assert row.id is not None
             return FeatureSetBuilt(row.id, row.version, digest, rows, True, rebuilt, says)
-    return _unchanged(task, known)
-
-
-def _one(store: Store, feature_set_id: int) -> FeatureSetInfo:
-    with store.read() as session:
-        row = session.get(FeatureSet, feature_set_id)
-        if row is None:
-            raise NotFound("there is no such version of the features", next_step="trainmaster features ls")
-        return _info(row)
-
-
-def _info(row: FeatureSet) -> FeatureSetInfo:
-    assert row.id is not None
-    return FeatureSetInfo(
-        row.id,
-        row.version,
-        row.digest,
-        row.rules_digest,
-        row.rows,
-        json.loads(row.views),
-        tuple(json.loads(row.snapshots)),
-        row.created_at,
-    )
+        known.views = json.dumps({name: table.record for name, (table, _) in tables.items()})
+        says = f"v{known.version} is whole again: its files were lost"
+        task.complete(session, says=says, inputs=[*inputs, code], outputs=[_ref(run, known.version)])
+        assert known.id is not None
+        return FeatureSetBuilt(known.id, known.version, digest, rows, False, (), says)
 
 
 def _ref(run: RunContext, version: int) -> Ref:
     return Ref("features", f"{run.project.name}/v{version}")
-
-
-def _folder(project: OpenProject) -> Path:
-    return project.workspace.features / project.name
