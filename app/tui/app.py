@@ -345,8 +345,12 @@ def _screen_of(place: str) -> Callable[[], Screen[None]]:
 
 
 def run(workspace: Workspace) -> int:
-    """Open the control room on a workspace; gives the exit status."""
-    app = ControlRoom(workspace)
+    """Open the control room on a workspace; gives the exit status; settings that cannot be read are said."""
+    try:
+        app = ControlRoom(workspace)
+    except TrainmasterError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
     app.run()
     if app.crash_report:
         sys.stderr.write(app.crash_report + "\n")
