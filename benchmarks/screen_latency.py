@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks import Result, at_most
 
 ROOT = Path(__file__).parents[1]
-ROUNDS = 5
+ROUNDS = 8
 KEYS = 120
 
 
@@ -153,4 +153,4 @@ def _terminal(folder: str, kind: str, keys: list[str], *, settle_s: float) -> tu
 if __name__ == "__main__":
     for result in run():
         missed = "MISSED" if result.met is False else ""
-        print(f"{result.name:<58} {result.value:8.2f} {result.unit:<3} {result.bar:<8} {missed}")
+        print(f"{result.name:<58} {result.value:8.2f} {result.unit:<3} {result.bar or '':<8} {missed}")

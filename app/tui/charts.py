@@ -77,7 +77,7 @@ def plot(
     """A line of braille over `width` x `height` cells, stretched over the whole width; ASCII sets draw stars.
 
     >>> plot([0.0, 1.0], 2, 1, low=0.0, high=1.0)
-    ['⣀⠏']
+    ['⡠⠊']
     """
     if width < 1 or height < 1 or high <= low:
         return [""] * max(height, 0)
