@@ -123,9 +123,12 @@ class PlaceScreen(Screen[None]):
     def on_screen_resume(self, _event: ScreenResume) -> None:
         """Poll while this screen is the visible one."""
         self.set_class(self.control.glyphs.name == "ascii", "-ascii")
-        if self.control.app_focus:
-            self.poller.start()
         self.draw_shell()
+        self.call_after_refresh(self._begin)  # the first frame does not share the interpreter with the first load
+
+    def _begin(self) -> None:
+        if self.control.app_focus and self.is_current:
+            self.poller.start()
 
     def on_screen_suspend(self, _event: ScreenSuspend) -> None:
         """A timer in a mode that was left would keep firing: stop polling."""
