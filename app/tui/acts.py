@@ -41,6 +41,13 @@ class Acts:
             self._store = None
             self._opened.close()
 
+    def prepare(self) -> None:
+        """Open the store and import what the first act would wait for."""
+        self.open_store()
+        from app.services import registry, runs
+
+        del registry, runs
+
     # -- services ------------------------------------------------------------------------------------------------
 
     def is_up(self) -> bool:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 Severity = Literal["information", "warning", "error"]
 HISTORY = 240
 SAMPLE_S = 1.0
+PREPARE_S = 2.0
 
 
 def utc_now() -> datetime:
@@ -158,6 +159,8 @@ class ControlRoom(App[None]):
             self.run_worker(self._watch_machine(), group="sampler", exit_on_error=False)
         if self._start_services:
             self.run_worker(self._up(), group="up", exit_on_error=False)
+        else:
+            self.set_timer(PREPARE_S, lambda: self.run_worker(self._prepare(), group="up", exit_on_error=False))
 
     async def _watch_machine(self) -> None:
         await asyncio.sleep(0.2)  # the first frame first: psutil is not loaded before it
@@ -170,6 +173,10 @@ class ControlRoom(App[None]):
                     self.samples.append(await loop.run_in_executor(self._sampler, sample_machine, self.workspace.root))
             await asyncio.sleep(SAMPLE_S)
 
+    async def _prepare(self) -> None:
+        with contextlib.suppress(Exception):  # whatever is wrong, the act itself says it
+            await asyncio.to_thread(self.acts.prepare)
+
     async def _up(self) -> None:
         try:
             await asyncio.sleep(0.5)  # the first frame first
@@ -179,6 +186,7 @@ class ControlRoom(App[None]):
             if not await asyncio.to_thread(self.acts.is_up):
                 self.say("The services are not up: starting them in the background.")
                 await asyncio.to_thread(self.acts.up)
+            await asyncio.to_thread(self.acts.prepare)
         except Exception as error:  # services stay down; the screen says so and works on
             self.complain(error)
 
@@ -337,8 +345,12 @@ def _screen_of(place: str) -> Callable[[], Screen[None]]:
 
 
 def run(workspace: Workspace) -> int:
-    """Open the control room on a workspace; gives the exit status."""
-    app = ControlRoom(workspace)
+    """Open the control room on a workspace; gives the exit status; settings that cannot be read are said."""
+    try:
+        app = ControlRoom(workspace)
+    except TrainmasterError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
     app.run()
     if app.crash_report:
         sys.stderr.write(app.crash_report + "\n")

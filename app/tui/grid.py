@@ -127,6 +127,7 @@ class Grid(ScrollView, can_focus=True):
         self.loaded = False
         self.cursor = 0
         self.cursor_id: Hashable | None = None
+        self._touched = False
         self.words = ""
         self._given: Window | None = None
         self._range_from: int | None = None
@@ -157,6 +158,9 @@ class Grid(ScrollView, can_focus=True):
         self.window = window
         if window.total != old.total:
             self._update_virtual_size()
+        if not self._touched:
+            self.cursor_id = None  # nobody has chosen a row: the list follows its top
+            self.cursor = 0
         if self.cursor_id is not None:
             for at, row in enumerate(window.rows):
                 if row.id == self.cursor_id:
@@ -196,7 +200,7 @@ class Grid(ScrollView, can_focus=True):
 
     def cursor_to(self, id: Hashable) -> None:
         """Put the cursor on a row by its id; it goes there when the row is loaded."""
-        self.cursor_id = id
+        self.cursor_id, self._touched = id, True
         for at, row in enumerate(self.window.rows):
             if row.id == id:
                 self._go(self.window.first + at)
@@ -205,6 +209,7 @@ class Grid(ScrollView, can_focus=True):
     def reset(self) -> None:
         """Forget window and cursor, because the rows are now others (a filter, an order)."""
         self.window, self.loaded, self.cursor, self.cursor_id = Window(), False, 0, None
+        self._touched = False
         self._range_from = None
         self._scroll_quietly(0)
         self._update_virtual_size()
@@ -342,6 +347,7 @@ class Grid(ScrollView, can_focus=True):
         self.refresh(Region(0, 0, self.size.width, 1))
 
     def _go(self, index: int) -> None:
+        self._touched = True
         index = min(max(index, 0), max(self.window.total - 1, 0))
         before, self.cursor = self.cursor, index
         top = self.scroll_offset.y

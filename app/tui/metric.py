@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from textual.geometry import Size
@@ -24,7 +23,6 @@ def chart(
     versions: "Sequence[VersionRow]",
     size: Size,
     glyphs: Glyphs,
-    now: datetime,
 ) -> tuple[str, list[Line]]:
     """Title and lines."""
     if champion is None:
@@ -34,22 +32,32 @@ def chart(
             line(("trainmaster train run", "key")),
         ]
     seen = [point for point in points if math.isfinite(point.value)]
-    if len(seen) >= 2:
-        title = f"Champion {champion.model} v{champion.version} · {metric}, {len(seen)} windows"
-        limit = seen[-1].limit_value
-        first = words.start(seen[0].window_to, now).rsplit(" ", 1)[0]
-        return title, draw([p.value for p in seen], limit, first, size.width, size.height, glyphs)
+    learned = champion.metrics.get(metric, math.nan)
+    known = [learned, *(p.value for p in seen)] if math.isfinite(learned) else [p.value for p in seen]
+    if seen and len(known) >= 2:
+        windows = f"{len(seen)} window{'' if len(seen) == 1 else 's'}"
+        title = f"Champion {champion.model} v{champion.version} · {metric}, test then {windows}"
+        return title, draw(known, seen[-1].limit_value, "test", size.width, size.height, glyphs)
     trained = [v for v in reversed(versions) if math.isfinite(v.metrics.get(metric, math.nan))]
     title = f"Champion {champion.model} v{champion.version} · {metric}, by version"
     values = [v.metrics[metric] for v in trained]
     limit = seen[-1].limit_value if seen else None
     if not values:
         return title, [line((f"no {metric} yet", "dim"))]
-    return title, draw(values, limit, f"v{trained[0].version}", size.width, size.height, glyphs)
+    return title, draw(
+        values, limit, f"v{trained[0].version}", size.width, size.height, glyphs, last=f"v{trained[-1].version}"
+    )
 
 
 def draw(
-    values: Sequence[float], limit: float | None, first: str, width: int, height: int, glyphs: Glyphs
+    values: Sequence[float],
+    limit: float | None,
+    first: str,
+    width: int,
+    height: int,
+    glyphs: Glyphs,
+    *,
+    last: str = "now",
 ) -> list[Line]:
     """A line chart in `width` x `height` cells with its limit as a dashed line; `first` labels the oldest value."""
     height, width = max(height - 2, 1), max(width - 8, 4)
@@ -75,9 +83,9 @@ def draw(
             line((f"{label:>5} ", "dim"), (rail if label else "│" if rail == "┤" else rail, "faint"), (text, "now"))
         )
     drawn.append(line("      ", (corner + floor * width, "faint")))
-    last = f"now {words.number(values[-1])}"
-    gap = max(width - len(first) - len(last) - 1, 1)
-    drawn.append(line("       ", (first, "dim"), " " * gap, (last, "bold")))
+    newest = f"{last} {words.number(values[-1])}"
+    gap = max(width - len(first) - len(newest) - 1, 1)
+    drawn.append(line("       ", (first, "dim"), " " * gap, (newest, "bold")))
     return drawn
 
 

@@ -56,9 +56,9 @@ def _boxes(river: "River", champion: "VersionRow | None", metric: str, now: date
     metric_text = f"{metric} {words.number(champion.metrics.get(metric))}" if champion else "none yet"
     breached = river.signals_breached
     failed: Span = (f"{glyphs.bad} {river.runs_failed}", "bad" if river.runs_failed else "dim")
-    quarantined: Span = (f"{_short(river.quarantined_open)} rejected", "warn" if river.quarantined_open else "dim")
+    quarantined: Span = (f"{_short(river.quarantined_open)} held", "warn" if river.quarantined_open else "dim")
     return [
-        ("Data", line(f"{river.sources} sources"), (quarantined,)),
+        ("Data", line(f"{river.sources} source{'' if river.sources == 1 else 's'}"), (quarantined,)),
         (
             "Features",
             line(f"v{river.features_version}" if has_features else "none yet"),
@@ -71,7 +71,12 @@ def _boxes(river: "River", champion: "VersionRow | None", metric: str, now: date
         ),
         (
             "Candidates",
-            line((f"{river.candidates} wait", "accent" if river.candidates else "dim")),
+            line(
+                (
+                    f"{river.candidates} wait{'s' if river.candidates == 1 else ''}",
+                    "accent" if river.candidates else "dim",
+                )
+            ),
             line(("for a person" if river.candidates else "none new", "dim")),
         ),
         (
@@ -82,7 +87,7 @@ def _boxes(river: "River", champion: "VersionRow | None", metric: str, now: date
         (
             "Serving",
             line((f"{glyphs.ok} v{river.deployment_version}", "ok") if river.deployment else ("–", "dim")),
-            line((f"{river.batches} batches", "dim")),
+            line((f"{river.batches} batch{'' if river.batches == 1 else 'es'}", "dim")),
         ),
         (
             "Drift",
@@ -94,7 +99,12 @@ def _boxes(river: "River", champion: "VersionRow | None", metric: str, now: date
                     "ok" if river.signals else "dim",
                 )
             ),
-            line((f"{river.open_alerts} alerts", "warn" if river.open_alerts else "dim")),
+            line(
+                (
+                    f"{river.open_alerts} alert{'' if river.open_alerts == 1 else 's'}",
+                    "warn" if river.open_alerts else "dim",
+                )
+            ),
         ),
     ]
 

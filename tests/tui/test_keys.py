@@ -1,6 +1,7 @@
 """Every key on every place, pressed in the real app."""
 
 import pytest
+from textual.events import Key
 
 from app.tui.actions import ACTIONS, EVERYWHERE, LIST, PLACES, Action
 from app.tui.dialogs.dialog import Dialog
@@ -224,6 +225,26 @@ async def test_cancelling_a_run_asks_and_enter_never_confirms(room: Room) -> Non
         await settle(pilot)
 
         assert acted == ["cancelled 7f3a9c1e22b0"]
+
+
+async def test_keys_that_come_faster_than_a_dialog_leaves_do_no_harm(room: Room) -> None:
+    app = room()
+
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("3")
+        await settle(pilot)
+        for first, then in (("x", "enter"), ("x", "escape"), ("question_mark", "escape"), ("enter", "escape")):
+            app.post_message(Key(first, None))
+            await pilot.pause(0.2)
+            for _ in range(4):
+                app.post_message(Key(then, None))
+            await pilot.pause(0.3)
+            await settle(pilot)
+            while len(app.screen_stack) > 1:
+                app.pop_screen()
+                await settle(pilot)
+
+        assert app.is_running
 
 
 async def test_q_goes_back_and_at_the_root_quits(room: Room) -> None:

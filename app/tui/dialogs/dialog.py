@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
-from textual.events import Click, Key
+from textual.events import Click, Key, Mount
 from textual.message import Message
 from textual.screen import ModalScreen
 from textual.strip import Strip
@@ -90,6 +90,7 @@ class Dialog(ModalScreen[bool]):
         super().__init__()
         self._title, self._lines, self._confirm = title, tuple(lines), confirm
         self._key, self._production = key, production
+        self._answered = False
 
     @property
     def control(self) -> "ControlRoom":
@@ -125,10 +126,17 @@ class Dialog(ModalScreen[bool]):
         frame.border_subtitle = content("esc leaves everything as it is")
         frame.set_class(self._production, "-production")
 
-    def on_mount(self) -> None:
+    def _on_mount(self, event: Mount) -> None:
         """Say which key confirms."""
+        super()._on_mount(event)
         self.set_class(self.control.glyphs.name == "ascii", "-ascii")
         self.review()
+
+    def answer(self, yes: bool) -> None:
+        """Leave with an answer, once: a second key that was already on its way does nothing."""
+        if not self._answered and self.is_current:
+            self._answered = True
+            self.dismiss(yes)
 
     def review(self) -> None:
         """Wake or put to sleep what confirms."""
@@ -150,13 +158,13 @@ class Dialog(ModalScreen[bool]):
         typing = isinstance(self.focused, Input)
         if event.key == "escape":
             event.stop()
-            self.dismiss(False)
+            self.answer(False)
         elif event.key in ("down", "up") or (not typing and event.key in ("left", "right")):
             event.stop()
             (self.focus_next if event.key in ("down", "right") else self.focus_previous)()
         elif not typing and self._key and event.key == self._key and self.ready():
             event.stop()
-            self.dismiss(True)
+            self.answer(True)
         elif not typing and event.key == "y" and self.copied():
             event.stop()
             self.app.copy_to_clipboard(self.copied())
@@ -165,7 +173,7 @@ class Dialog(ModalScreen[bool]):
     def on_choice_pressed(self, event: Choice.Pressed) -> None:
         """Cancel, or do it."""
         event.stop()
-        self.dismiss(event.choice.id == "confirm" and self.ready())
+        self.answer(event.choice.id == "confirm" and self.ready())
 
 
 class Ask(Dialog):

@@ -53,5 +53,5 @@ class Help(ModalScreen[None]):
         event.stop()
         if event.key in steps:
             panel.move(steps[event.key])
-        else:
+        elif self.is_current:
             self.dismiss()

@@ -7,31 +7,61 @@ from app.tui import words
 from app.tui.dialogs.dialog import Ask, Reasoned, fact
 from app.tui.glyphs import Glyphs
 from app.tui.lines import Line, line
+from app.tui.panel import Lines
+from app.tui.text import content
 
 if TYPE_CHECKING:
+    from app.services.registry import PromotionPlan
     from app.tui.app import ControlRoom
 
 
+class Promotion(Reasoned):
+    """The promotion dialog: it opens at once, and what changes follows when the plan is made."""
+
+    def __init__(self, model: str, version: int, *, environment: str) -> None:
+        super().__init__(
+            f"Promote {model} v{version} → production",
+            [line(("reading gates, numbers and alerts …", "dim"))],
+            confirm="Promote",
+            name=model,
+            production=environment.lower() in ("prod", "production"),
+        )
+        self._model, self._version, self._environment = model, version, environment
+        self.plan: PromotionPlan | None = None
+
+    def on_mount(self) -> None:
+        """Make the plan in a thread."""
+        self.run_worker(self._make_plan(), group="plan", exit_on_error=False)
+
+    async def _make_plan(self) -> None:
+        try:
+            plan = await asyncio.to_thread(self.control.acts.plan, self._model, self._version)
+        except Exception as error:  # the plan cannot be made: say so, change nothing
+            self.control.complain(error)
+            if self.is_mounted:
+                self.answer(False)
+            return
+        if not self.is_mounted:
+            return
+        self.plan, self._command = plan, plan.command
+        self.query_one("#facts", Lines).show(plan_lines(plan, self.control.glyphs, self._environment))
+        if not plan.allowed:
+            title = f"{self._model} v{self._version} cannot be promoted"
+            self.query_one("#dialog").border_title = content(title)
+        self.review()
+
+    def ready(self) -> bool:
+        """Name, reason, and a plan that the rules allow."""
+        return super().ready() and self.plan is not None and self.plan.allowed
+
+    def hint(self) -> str:
+        """Why it sleeps."""
+        return "the rules say no" if self.plan is not None and not self.plan.allowed else super().hint()
+
+
 async def ask_promote(control: "ControlRoom", model: str, version: int) -> None:
-    """Show the plan of a promotion; a refused one says why and what to do."""
-    try:
-        plan = await asyncio.to_thread(control.acts.plan, model, version)
-    except Exception as error:  # the plan cannot be made: say so
-        control.complain(error)
-        return
-    lines = plan_lines(plan, control.glyphs, control.environment)
-    if not plan.allowed:
-        dialog: Ask | Reasoned = Ask(f"{model} v{version} cannot be promoted", lines, confirm="Understood")
-        control.push_screen(dialog)
-        return
-    dialog = Reasoned(
-        f"Promote {model} v{version} → production",
-        lines,
-        confirm="Promote",
-        name=model,
-        command=plan.command,
-        production=control.environment.lower() in ("prod", "production"),
-    )
+    """Open the promotion dialog; a refused one says why and what to do."""
+    dialog = Promotion(model, version, environment=control.environment)
 
     def done(confirmed: bool | None) -> None:
         if confirmed:
@@ -41,7 +71,7 @@ async def ask_promote(control: "ControlRoom", model: str, version: int) -> None:
     control.push_screen(dialog, done)
 
 
-def plan_lines(plan: Any, glyphs: Glyphs, environment: str) -> list[Line]:
+def plan_lines(plan: "PromotionPlan", glyphs: Glyphs, environment: str) -> list[Line]:
     """What changes, the numbers, gates, alerts, undo, and the same act as a command."""
     lines: list[Line] = []
     for at, change in enumerate(plan.changes):

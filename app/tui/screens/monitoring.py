@@ -212,7 +212,7 @@ class MonitoringScreen(PlaceScreen):
             title = f"{signal.feature or 'score'} · reference ({glyphs.shade}) against the window ({glyphs.dark})"
             lines += bar_lines(body.bins, width, glyphs)
         else:
-            title = f"{signal.name} · over {len(points)} windows"
+            title = f"{signal.name} · over {len(points)} window{'' if len(points) == 1 else 's'}"
             values = [point.value for point in points if math.isfinite(point.value)]
             if len(values) > 1:
                 lines += draw(
@@ -357,6 +357,9 @@ def _order(signal: SignalRow) -> tuple[bool, bool, str]:
 def _signal_row(signal: SignalRow, points: tuple[SignalPoint, ...], glyphs: Glyphs) -> Row:
     values: list[Any] = [point.value for point in points]
     known = math.isfinite(signal.value)
+    scale = [v for v in (*values, signal.limit_value) if v is not None and math.isfinite(v)]
+    low = 0.0 if signal.name.startswith("psi.") else min(scale, default=0.0)
+    spark = sparkline(values, 10, glyphs, low=low, high=max(scale, default=1.0))
     return Row(
         signal.name,
         (
@@ -364,6 +367,6 @@ def _signal_row(signal: SignalRow, points: tuple[SignalPoint, ...], glyphs: Glyp
             (signal.name, "bold" if signal.breached else ""),
             (words.number(signal.value) if known else "–", "bad" if signal.breached else "" if known else "dim"),
             (words.number(signal.limit_value), "dim"),
-            (sparkline(values, 10, glyphs), "bad" if signal.breached else "now"),
+            (spark, "bad" if signal.breached else "now"),
         ),
     )

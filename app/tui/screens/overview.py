@@ -123,7 +123,7 @@ class OverviewScreen(PlaceScreen):
         jobs = f"{river_now.runs_running} running · {river_now.runs_waiting} waiting"
         panel.show([*lines, line(("jobs ", "dim"), jobs)])
         metric = self.query_one("#metric", Panel)
-        title, drawn = chart(body.champion, body.metric, body.points, body.versions, metric.size, glyphs, now)
+        title, drawn = chart(body.champion, body.metric, body.points, body.versions, metric.size, glyphs)
         metric.head(title)
         metric.show(drawn)
         self._show_brief(body)

@@ -257,7 +257,7 @@ class PlaceScreen(Screen[None]):
         """Undo the narrowest thing first: maximised pane, filter, screen."""
         if self.maximized is not None:
             self.minimize()
-        elif not self.leave_filter() and len(self.app.screen_stack) > 1:
+        elif not self.leave_filter() and len(self.app.screen_stack) > 1 and self.is_current:
             self.app.pop_screen()
 
     def leave_filter(self) -> bool:
@@ -269,10 +269,10 @@ class PlaceScreen(Screen[None]):
 
     def do_app_quit(self) -> None:
         """Back; at the root, quit."""
-        if len(self.app.screen_stack) > 1:
-            self.app.pop_screen()
-        else:
+        if len(self.app.screen_stack) == 1:
             self.app.exit()
+        elif self.is_current:
+            self.app.pop_screen()
 
     # -- prompt --------------------------------------------------------------------------------------------------
 

@@ -147,7 +147,8 @@ class RegistryScreen(PlaceScreen):
     def _deploying(self, body: Body) -> str:
         run = body.deploying
         if run is None:
-            return f"{len(body.versions)} versions" if body.versions else ""
+            count = len(body.versions)
+            return f"{count} version{'' if count == 1 else 's'}" if count else ""
         return f"deploy {run.key[:6]}: {run.task or 'waits'} {words.percent(parts.share_of(run))}"
 
     def _show_details(self, body: Body, glyphs: Glyphs) -> None:
