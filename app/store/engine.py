@@ -1,5 +1,6 @@
 """Opening the store, and the two ways to use it: a short write, or a read."""
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -51,8 +52,10 @@ class Store:
         """The SQLite store in `file`; the folder is made with mode 0700, the file with 0600. Raises Refused."""
         try:
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if not file.exists():
-                os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+            with contextlib.suppress(FileExistsError):
+                # never opened when it is there: closing any handle of a file drops all locks that SQLite holds on it
+                # in this process, and another process may then take the log away from under it
+                os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except OSError as error:
             raise Refused(
                 f"the store cannot be made: {error.strerror or error}",

@@ -33,21 +33,3 @@ def explained(message: str, file: str | None) -> TrainmasterError | None:
     if "full" in message and "disk" in message:
         return Unavailable("the disk is full; nothing was written", where=file, next_step="free some space, try again")
     return None
-
-
-def shape_problem(file: Path) -> str | None:
-    """Why a file cannot be a whole SQLite database, judged by its length and first 100 bytes, or None."""
-    size = file.stat().st_size
-    if size == 0:
-        return None
-    with file.open("rb") as stream:
-        head = stream.read(100)
-    if len(head) < 100 or not head.startswith(b"SQLite format 3\x00"):
-        return "file is not a database"
-    page = int.from_bytes(head[16:18], "big")
-    page = 65_536 if page == 1 else page
-    pages = int.from_bytes(head[28:32], "big")
-    log = file.with_name(file.name + "-wal")
-    if size < page * pages and not (log.exists() and log.stat().st_size):
-        return f"malformed: {size} bytes where {page * pages} should be"
-    return None

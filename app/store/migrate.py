@@ -10,7 +10,7 @@ from pathlib import Path
 
 from app.domain.errors import Busy, Damaged, Refused, TrainmasterError
 from app.store.engine import WRITE, Store
-from app.store.faults import RESTORE, explained, shape_problem
+from app.store.faults import explained
 from app.store.migrations import HEAD, REVISIONS
 
 LOCK_TIMEOUT_S = 60.0
@@ -37,9 +37,6 @@ def migrate(store: Store, *, now: datetime | None = None) -> None:
 def revision_of(store: Store) -> str:
     """The revision of a store's schema, or nothing for an empty one; raises Refused when it is not a store of ours."""
     if store.file is not None:
-        problem = shape_problem(store.file) if store.file.exists() else None
-        if problem is not None:
-            raise explained(problem, str(store.file)) or Damaged(problem, where=str(store.file), next_step=RESTORE)
         tables = {row["name"] for row in store.reader.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
     else:
         from sqlalchemy import inspect

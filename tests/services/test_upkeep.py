@@ -245,7 +245,6 @@ def test_restore_refuses_what_is_not_a_whole_store_of_ours(workspace: Workspace,
 def test_restore_waits_for_nobody_who_lives(workspace: Workspace) -> None:
     sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
-
         holder = leases.holder_of(sleeper.pid)
         with open_store(workspace) as store:
             backup = upkeep.backup(store, workspace.backups / "good.db")

@@ -2,6 +2,8 @@
 
 import math
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from sqlmodel import Session
 
 from app.domain.errors import BadInput, Damaged, NotFound, Refused
 from app.domain.states import CauseKind, RunState
+from app.domain.workspace import Workspace
+from app.services.workspaces import open_store
 from app.store import ledger
 from app.store.engine import Store
 from app.store.migrate import migrate
@@ -245,3 +249,26 @@ def test_a_thing_that_is_referred_to_cannot_be_deleted(store: Store) -> None:
 
     with pytest.raises(IntegrityError), store.write() as session:
         session.connection().exec_driver_sql("DELETE FROM project")
+
+
+def test_opening_a_store_again_in_one_process_leaves_the_locks_of_the_first_in_place(
+    workspace: Workspace, store: Store
+) -> None:
+    with store.read() as session:
+        session.connection().exec_driver_sql("SELECT 1 FROM project").all()
+    with open_store(workspace):
+        pass
+    script = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); "
+        "c.execute(\"INSERT INTO project (name, title, created_at) VALUES ('x', '', '2026-01-01T00:00:00.000000Z')\"); "
+        "c.commit(); c.close()"
+    )
+
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", script.replace("'x'", f"'x{_}'"), str(store.file)], check=True)
+
+    assert store.reader.value("SELECT count(*) AS n FROM project") == 2
+    with store.read() as session:
+        assert session.connection().exec_driver_sql("SELECT count(*) FROM project").scalar_one() == 2
+    assert store.file is not None
+    assert store.file.with_name("store.db-wal").stat().st_size > 0

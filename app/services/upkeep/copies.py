@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from app.domain.errors import Busy, Damaged, NotFound, Refused, TrainmasterError
+from app.domain.errors import Busy, NotFound, Refused, TrainmasterError
 from app.domain.workspace import Workspace
 from app.services.workspaces import now as clock
 from app.store import leases
 from app.store.backups import copy_database, require_digest, require_whole, sync_folder
 from app.store.columns import parse_utc
 from app.store.engine import Store
-from app.store.faults import explained, shape_problem
+from app.store.faults import explained
 from app.store.migrate import exclusive
 from app.store.migrations import HEAD, REVISIONS
 from app.store.queries import infrastructure
@@ -88,9 +88,6 @@ def restore(workspace: Workspace, source: Path, *, now: datetime | None = None) 
 def _require_ours(source: Path) -> str:
     if not source.is_file():
         raise NotFound(f"there is no backup {source}", next_step="ls .trainmaster/backups")
-    problem = shape_problem(source)
-    if problem is not None:
-        raise Damaged(f"this is not a whole backup ({problem})", where=str(source), next_step="use another backup")
     require_digest(source)
     require_whole(source)
     reader = Reader.of_file(source)
