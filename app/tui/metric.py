@@ -1,4 +1,4 @@
-"""The chart of a champion's metric over the reports of the monitor, with its limit; before the first, over versions."""
+"""The chart of what a champion realised: its metric on its own test window, then on every window since, and its limit."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from textual.geometry import Size
 from app.tui import words
 from app.tui.charts import plot
 from app.tui.glyphs import Glyphs
-from app.tui.lines import Line, line
+from app.tui.lines import Line, fit, line, width_of
 
 if TYPE_CHECKING:
     from app.store.queries.monitoring import SignalPoint
@@ -17,12 +17,7 @@ if TYPE_CHECKING:
 
 
 def chart(
-    champion: "VersionRow | None",
-    metric: str,
-    points: "Sequence[SignalPoint]",
-    versions: "Sequence[VersionRow]",
-    size: Size,
-    glyphs: Glyphs,
+    champion: "VersionRow | None", metric: str, points: "Sequence[SignalPoint]", size: Size, glyphs: Glyphs
 ) -> tuple[str, list[Line]]:
     """Title and lines."""
     if champion is None:
@@ -31,35 +26,36 @@ def chart(
             line(("5", "key"), (" opens the registry, ", "dim"), ("p", "key"), (" promotes", "dim")),
             line(("trainmaster train run", "key")),
         ]
-    seen = [point for point in points if math.isfinite(point.value)]
-    learned = champion.metrics.get(metric, math.nan)
-    known = [learned, *(p.value for p in seen)] if math.isfinite(learned) else [p.value for p in seen]
-    if seen and len(known) >= 2:
-        windows = f"{len(seen)} window{'' if len(seen) == 1 else 's'}"
-        title = f"Champion {champion.model} v{champion.version} · {metric}, test then {windows}"
-        return title, draw(known, seen[-1].limit_value, "test", size.width, size.height, glyphs)
-    trained = [v for v in reversed(versions) if math.isfinite(v.metrics.get(metric, math.nan))]
-    title = f"Champion {champion.model} v{champion.version} · {metric}, by version"
-    values = [v.metrics[metric] for v in trained]
-    limit = seen[-1].limit_value if seen else None
+    title = f"Champion {champion.model} v{champion.version} · {metric}, realised"
+    values, labels, limit = realised(champion, metric, points)
     if not values:
         return title, [line((f"no {metric} yet", "dim"))]
-    return title, draw(
-        values, limit, f"v{trained[0].version}", size.width, size.height, glyphs, last=f"v{trained[-1].version}"
-    )
+    return title, draw(values, limit, labels, size.width, size.height, glyphs)
+
+
+def realised(
+    champion: "VersionRow", metric: str, points: "Sequence[SignalPoint]"
+) -> tuple[list[float], list[str], float | None]:
+    """Values, the label of each, and the newest limit; points of the versions before it are not its own."""
+    own = [point for point in points if point.version == champion.version and math.isfinite(point.value)]
+    learned = champion.metrics.get(metric, math.nan)
+    values, labels = ([learned], ["test"]) if math.isfinite(learned) else ([], [])
+    values += [point.value for point in own]
+    labels += [month_of(point) for point in own]
+    limits = [point.limit_value for point in points if point.limit_value is not None]
+    return values, labels, limits[-1] if limits else None
+
+
+def month_of(point: "SignalPoint") -> str:
+    """The month in which a window begins, in UTC as windows are."""
+    begun = words.moment(point.window_from)
+    return begun.strftime("%b") if begun is not None else "–"
 
 
 def draw(
-    values: Sequence[float],
-    limit: float | None,
-    first: str,
-    width: int,
-    height: int,
-    glyphs: Glyphs,
-    *,
-    last: str = "now",
+    values: Sequence[float], limit: float | None, labels: Sequence[str], width: int, height: int, glyphs: Glyphs
 ) -> list[Line]:
-    """A line chart in `width` x `height` cells with its limit as a dashed line; `first` labels the oldest value."""
+    """A line chart in `width` x `height` cells with its limit as a dashed line, and a label under each value."""
     height, width = max(height - 2, 1), max(width - 8, 4)
     known = [*values, limit] if limit is not None else list(values)
     low, high = min(known), max(known)
@@ -83,10 +79,26 @@ def draw(
             line((f"{label:>5} ", "dim"), (rail if label else "│" if rail == "┤" else rail, "faint"), (text, "now"))
         )
     drawn.append(line("      ", (corner + floor * width, "faint")))
-    newest = f"{last} {words.number(values[-1])}"
-    gap = max(width - len(first) - len(newest) - 1, 1)
-    drawn.append(line("       ", (first, "dim"), " " * gap, (newest, "bold")))
+    newest = words.number(values[-1])
+    under = ticks(labels, width - width_of(((newest, ""),)) - 1)
+    drawn.append(line("       ", (under, "dim"), " ", (newest, "bold")))
     return drawn
+
+
+def ticks(labels: Sequence[str], width: int) -> str:
+    """Labels under their values over `width` cells; one that repeats the one before, or has no room, is left out.
+
+    >>> ticks(["test", "Apr", "May", "May"], 16)
+    'test Apr  May   '
+    """
+    text, before = "", ""
+    for at, label in enumerate(labels):
+        place = round(at * (width - 1) / max(len(labels) - 1, 1))
+        place = min(place, width - len(label))
+        if label == before or place < len(text) + bool(text):
+            continue
+        text, before = text + " " * (place - len(text)) + label, label
+    return fit(text, max(width, 0))
 
 
 def _merged(spans: Sequence[tuple[str, str]]) -> Line:

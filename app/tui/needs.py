@@ -1,6 +1,6 @@
 """What needs a person: its row, what enter opens, what `r` runs; and the rows of the activity."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,12 @@ STEPS = {
 def id_of(need: "Need") -> Hashable:
     """What tells one need from another."""
     return (need.kind, need.project, need.key)
+
+
+def by_severity(found: "Sequence[Need]") -> "tuple[Need, ...]":
+    """Critical ones first, the newest first among each."""
+    newest = sorted(found, key=lambda need: need.since, reverse=True)
+    return tuple(sorted(newest, key=lambda need: need.severity != "critical"))
 
 
 def row(need: "Need", now: datetime, glyphs: Glyphs) -> Row:

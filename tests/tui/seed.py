@@ -130,6 +130,8 @@ def _runs(session: Session, project: int, count: int) -> list[int]:
             metrics.append({"run_id": run, "key": "auc", "value": value, "special": None})
             metrics.append({"run_id": run, "key": "log_loss", "value": 0.42 - value / 10, "special": None})
             metrics.append({"run_id": run, "key": "baseline.auc", "value": 0.61, "special": None})
+            metrics.append({"run_id": run, "key": "production.auc", "value": value - 0.004, "special": None})
+            metrics.append({"run_id": run, "key": "production.log_loss", "value": 0.349 - at / 1e5, "special": None})
             metrics.append({"run_id": run, "key": "slice.origin=EWR.auc", "value": value - 0.01, "special": None})
     connection.execute(insert(Metric), metrics)
     return found
@@ -311,6 +313,13 @@ def _versions(session: Session, project: int, features: int, runs: list[int]) ->
             assert row.id is not None
             if name == "flight-delay":
                 ids.append(row.id)
+            if version == 4:
+                session.add(
+                    GateResult(
+                        version_id=row.id, gate="production", passed=True, value=0.004, limit_value=0.0,
+                        says="auc 0.6943 against 0.6903 of v3 in production: gain +0.0040", evaluated_at=ago(days=3),
+                    )
+                )  # fmt: skip
             for gate, value, limit in (("gain_over_baseline", 0.09, 0.05), ("minimum_value", 0.71, 0.68)):
                 passed = version != 2 or gate != "minimum_value"
                 session.add(

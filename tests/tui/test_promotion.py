@@ -5,6 +5,8 @@ from textual.widgets import Input
 from app.store.engine import Store
 from app.tui.app import ControlRoom
 from app.tui.dialogs.dialog import Choice, Reasoned
+from app.tui.grid import Grid
+from app.tui.panel import Lines
 from tests.tui.conftest import Room, settle, text_of
 
 SIZE = (120, 36)
@@ -36,8 +38,7 @@ async def test_the_dialog_says_what_changes_and_wakes_only_with_name_and_reason(
         assert app.focused.id == "cancel"
         assert awake(app) is False
 
-        app.screen.query_one("#reason", Input).focus()
-        await pilot.press(*"better")
+        await pilot.press("tab", *"better")
         await pilot.press("enter")
         assert awake(app) is False
         await pilot.press(*"flight-dela")
@@ -46,11 +47,11 @@ async def test_the_dialog_says_what_changes_and_wakes_only_with_name_and_reason(
         await pilot.press("y")
         await pilot.pause()
         assert awake(app) is True
-        await pilot.press("enter")
+        await pilot.press("enter", "enter", "enter")
         await pilot.pause()
         assert acted == []
-        app.screen.query_one("#confirm", Choice).focus()
-        await pilot.press("space")
+        assert isinstance(app.screen, Reasoned)
+        await pilot.press("tab", "enter")
         await settle(pilot)
 
         assert acted == ["deploying flight-delay v4; z undoes it once it serves"]
@@ -125,3 +126,59 @@ async def test_undo_asks_and_names_the_promotion(room: Room) -> None:
         await settle(pilot)
 
         assert acted == ["undone; the version before serves again"]
+
+
+async def test_tab_goes_from_cancel_over_the_fields_to_promote_and_round(room: Room) -> None:
+    app = room()
+
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("5")
+        await settle(pilot)
+        await pilot.press("p")
+        await pilot.pause(0.6)
+        forward, back = [], []
+        for _ in range(4):
+            await pilot.press("tab")
+            forward.append(app.focused.id if app.focused else None)
+        for _ in range(4):
+            await pilot.press("shift+tab")
+            back.append(app.focused.id if app.focused else None)
+
+        assert forward == ["reason", "name", "confirm", "cancel"]
+        assert back == ["confirm", "name", "reason", "cancel"]
+
+
+async def test_a_button_that_sleeps_does_nothing_and_leaves_the_dialog(room: Room) -> None:
+    app = room()
+    acted: list[str] = []
+    app.start_act = lambda work, *, doing="", done="": acted.append(done)  # type: ignore[method-assign]
+
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("5")
+        await settle(pilot)
+        await pilot.press("p")
+        await pilot.pause(0.6)
+        await pilot.press("shift+tab", "enter", "space")
+        await pilot.pause()
+
+        assert acted == []
+        assert isinstance(app.screen, Reasoned)
+
+
+async def test_numbers_are_compared_on_the_same_rows_and_coloured_by_what_is_better(room: Room) -> None:
+    app = room()
+
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("5")
+        await settle(pilot)
+        first = app.screen.query_one("#versions", Grid).window.rows[0]
+        await pilot.press("p")
+        await pilot.pause(0.6)
+        facts = app.screen.query_one("#facts", Lines).shown
+
+        assert first.cells[4] == ("+.004", "ok")
+        assert any("on the same rows" in found[-1][0] and "production v3" in found[-1][0] for found in facts if found)
+        better = next(found for found in facts if found and "auc" in found[0][0] and len(found) == 3)
+        worse = next(found for found in facts if found and "log_loss" in found[0][0])
+        assert better[-1][1] == "ok"
+        assert (worse[-1][0].strip(), worse[-1][1]) == ("+.002", "bad")

@@ -1,9 +1,10 @@
 """The frame of every dialog: facts, perhaps fields, Cancel first; enter never confirms, escape leaves all as it is."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
 from textual.events import Click, Key, Mount
 from textual.message import Message
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from app.tui.app import ControlRoom
 
 LABEL = 16
+LATE_S = 0.15
 ROOM = 70
 
 
 class Choice(Widget, can_focus=True):
-    """A button of one row, `( Cancel )`; space or enter presses it, a sleeping one says why it sleeps."""
+    """A button of one row, `( Cancel )`; space or enter presses it; the dialog decides what that does."""
 
     class Pressed(Message):
         """It was pressed."""
@@ -46,7 +48,7 @@ class Choice(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """The button."""
-        ink = "here" if self.has_focus else "bold" if self.awake else "faint"
+        ink = "here" if self.has_focus else "bold" if self.awake else "dim"
         return strip_of(line((f"( {self.label} )", ink)) if y == 0 else (), self.size.width, inks_of(self))
 
     def on_key(self, event: Key) -> None:
@@ -60,8 +62,7 @@ class Choice(Widget, can_focus=True):
         self._press()
 
     def _press(self) -> None:
-        if self.awake:
-            self.post_message(self.Pressed(self))
+        self.post_message(self.Pressed(self))
 
     def watch_has_focus(self, focused: bool) -> None:
         """Focus is shown by reversing it."""
@@ -83,6 +84,10 @@ class Dialog(ModalScreen[bool]):
     """A question; a subclass gives facts and fields and does the act in `confirm`."""
 
     AUTO_FOCUS = "#cancel"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "step(1)", show=False, priority=True),
+        Binding("shift+tab", "step(-1)", show=False, priority=True),
+    ]
 
     def __init__(
         self, title: str, lines: Sequence[Line], *, confirm: str, key: str | None = None, production: bool = False
@@ -149,9 +154,22 @@ class Dialog(ModalScreen[bool]):
         self.review()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter goes to the next field and never confirms."""
+        """Enter goes to the next field; after the last one it stays: it never reaches what confirms."""
         event.stop()
-        self.focus_next()
+        fields = list(self.query(Input))
+        at = fields.index(event.input)
+        if at + 1 < len(fields):
+            fields[at + 1].focus()
+
+    def ring(self) -> list[Widget]:
+        """What tab goes through: Cancel, the fields from the top, what confirms."""
+        return [self.query_one("#cancel"), *self.query(Input), self.query_one("#confirm")]
+
+    def action_step(self, by: int) -> None:
+        """Move the focus at once: a key that is on its way already finds the next field and not the one that was left."""
+        ring = self.ring()
+        at = ring.index(self.focused) + by if self.focused in ring else 0
+        self.set_focus(ring[at % len(ring)])
 
     def on_key(self, event: Key) -> None:
         """Escape leaves; the confirming letter confirms; arrows go through buttons and fields."""
@@ -161,7 +179,7 @@ class Dialog(ModalScreen[bool]):
             self.answer(False)
         elif event.key in ("down", "up") or (not typing and event.key in ("left", "right")):
             event.stop()
-            (self.focus_next if event.key in ("down", "right") else self.focus_previous)()
+            self.action_step(1 if event.key in ("down", "right") else -1)
         elif not typing and self._key and event.key == self._key and self.ready():
             event.stop()
             self.answer(True)
@@ -171,9 +189,20 @@ class Dialog(ModalScreen[bool]):
             self.control.say("copied the command")
 
     def on_choice_pressed(self, event: Choice.Pressed) -> None:
-        """Cancel, or do it."""
+        """Cancel, or do it when it may be done; else say why not."""
         event.stop()
-        self.answer(event.choice.id == "confirm" and self.ready())
+        if event.choice.id == "cancel":
+            self.answer(False)
+        else:
+            self._do_it()
+
+    def _do_it(self, *, last: bool = False) -> None:
+        if self.ready():
+            self.answer(True)
+        elif last:
+            self.app.bell()
+        else:  # letters typed before the press may still be on their way to their field
+            self.set_timer(LATE_S, lambda: self._do_it(last=True))
 
 
 class Ask(Dialog):
@@ -225,7 +254,7 @@ class Reasoned(Dialog):
     def hint(self) -> str:
         """What is missing."""
         if self.ready():
-            return "tab to it, then enter" if not self._name else "awake: tab to it, then enter"
+            return "awake: tab to it, then enter"
         return "wakes with the name and a reason" if self._name else "wakes when there is a reason"
 
     def copied(self) -> str:

@@ -3,8 +3,8 @@
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from app.tui import words
-from app.tui.dialogs.dialog import Ask, Reasoned, fact
+from app.tui import comparison, words
+from app.tui.dialogs.dialog import LABEL, Ask, Reasoned, fact
 from app.tui.glyphs import Glyphs
 from app.tui.lines import Line, line
 from app.tui.panel import Lines
@@ -80,11 +80,7 @@ def plan_lines(plan: "PromotionPlan", glyphs: Glyphs, environment: str) -> list[
     lines += fact("Who is told", "the audit log; everybody who looks at this screen")
     lines += fact("Undo", plan.undo.replace("trainmaster models rollback", "z, or trainmaster models rollback"))
     lines.append(())
-    shown = sorted(name for name in plan.metrics if "." not in name)
-    for at, name in enumerate(shown[:3]):
-        now, before = plan.metrics[name], plan.production_metrics.get(name)
-        delta = f"  champion {words.number(before)}  {words.signed(now - before)}" if before is not None else ""
-        lines += fact("Metrics" if at == 0 else "", f"{name:<10} {words.number(now)}{delta}")
+    lines += _metrics(plan)
     passed = sum(1 for gate in plan.gates if gate.passed)
     ink = "ok" if plan.gates and passed == len(plan.gates) else "bad"
     sign = glyphs.ok if ink == "ok" else glyphs.bad
@@ -105,6 +101,26 @@ def plan_lines(plan: "PromotionPlan", glyphs: Glyphs, environment: str) -> list[
     lines.append(())
     lines += fact("Same as", plan.command, "dim", most=2)
     lines.append(line(("                y copies it", "faint")))
+    return lines
+
+
+def _metrics(plan: "PromotionPlan") -> list[Line]:
+    """The version and the one in production, both on the version's test rows."""
+    shown = sorted(name for name in plan.metrics if "." not in name)[:3]
+    compared = any(name in plan.production_metrics for name in shown)
+    rival = comparison.rival_of(plan.gates, plan.replaces) if compared else ""
+    where = "on the same rows" if compared else "on its test rows"
+    lines: list[Line] = []
+    if shown:
+        lines.append(line((f"{'Metrics':<{LABEL}}", "dim"), (f"{where:<20}{f'v{plan.version}':>7}{rival:>16}", "dim")))
+    for name in shown:
+        value, before = plan.metrics[name], plan.production_metrics.get(name)
+        text = f"{'':<{LABEL}}{name:<20}{words.number(value):>7}"
+        if before is None:
+            lines.append(line(text))
+            continue
+        sign, ink = comparison.change(name, value, before)
+        lines.append(line(text, (f"{words.number(before):>16}", "dim"), (f"{sign:>9}", ink)))
     return lines
 
 

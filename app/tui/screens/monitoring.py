@@ -28,7 +28,7 @@ from app.tui.charts import sparkline
 from app.tui.glyphs import Glyphs
 from app.tui.grid import Column, Grid, Row, Window
 from app.tui.lines import Line, line, wrapped
-from app.tui.metric import draw
+from app.tui.metric import draw, month_of
 from app.tui.panel import Panel
 from app.tui.screens.place import PlaceScreen
 
@@ -103,7 +103,7 @@ class MonitoringScreen(PlaceScreen):
         newest = reports(reader, limit=50)
         projects = tuple(dict.fromkeys(report.project for report in newest))
         report = next((r for r in newest if wish.project in (None, r.project)), None)
-        found = tuple(alerts(reader, limit=100))
+        found = by_severity(alerts(reader, limit=100))
         decided = tuple(decisions(reader, limit=100))
         if report is None:
             return Body(projects, None, (), {}, None, (), found, decided)
@@ -213,11 +213,10 @@ class MonitoringScreen(PlaceScreen):
             lines += bar_lines(body.bins, width, glyphs)
         else:
             title = f"{signal.name} · over {len(points)} window{'' if len(points) == 1 else 's'}"
-            values = [point.value for point in points if math.isfinite(point.value)]
-            if len(values) > 1:
-                lines += draw(
-                    values, signal.limit_value, (points[0].window_to or "")[:10], width, max(height - 5, 4), glyphs
-                )
+            known = [point for point in points if math.isfinite(point.value)]
+            if len(known) > 1:
+                values, labels = [point.value for point in known], [month_of(point) for point in known]
+                lines += draw(values, signal.limit_value, labels, width, max(height - 5, 4), glyphs)
             else:
                 lines.append(line(("one window only; the next one draws a line", "dim")))
         lines.append(())
@@ -348,6 +347,12 @@ def _feature(signal: SignalRow | None) -> str | None:
     if signal is None:
         return None
     return signal.feature or ("score" if signal.name == "psi.score" else None)
+
+
+def by_severity(found: list[AlertRow]) -> tuple[AlertRow, ...]:
+    """Unresolved alerts before resolved ones, critical before warning, newest first."""
+    newest = sorted(found, key=lambda alert: alert.opened_at, reverse=True)
+    return tuple(sorted(newest, key=lambda alert: (alert.state == "resolved", alert.severity != "critical")))
 
 
 def _order(signal: SignalRow) -> tuple[bool, bool, str]:

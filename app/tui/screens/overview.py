@@ -1,6 +1,6 @@
 """Overview: what should I do now?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
@@ -11,7 +11,7 @@ from app.tui import needs, parts, river, words
 from app.tui.charts import sparkline
 from app.tui.grid import Column, Grid, Row, Window
 from app.tui.lines import Line, line
-from app.tui.metric import chart
+from app.tui.metric import chart, realised
 from app.tui.panel import Lines, Panel
 from app.tui.screens.place import PlaceScreen
 
@@ -51,7 +51,6 @@ class Body:
     champion: "VersionRow | None"
     metric: str
     points: "tuple[SignalPoint, ...]"
-    versions: "tuple[VersionRow, ...]"
 
 
 class OverviewScreen(PlaceScreen):
@@ -81,18 +80,18 @@ class OverviewScreen(PlaceScreen):
         from app.store.queries.charter import headline_metrics
         from app.store.queries.monitoring import signal_history
         from app.store.queries.overview import overview
-        from app.store.queries.registry import production_of, versions_of
+        from app.store.queries.registry import models, production_of
 
         look = overview(reader, activity=20)
+        look = replace(look, needs=needs.by_severity(look.needs))
         model = look.river.champion_model
         if model is None:
-            return Body(look, None, "", (), ())
+            return Body(look, None, "", ())
         metrics = headline_metrics(reader)
-        newest = tuple(versions_of(reader, model, limit=30))
-        project = newest[0].project
+        project = next(row.project for row in models(reader) if row.name == model)
         metric = metrics.get(project, "auc")
         points = tuple(signal_history(reader, project, metric))
-        return Body(look, production_of(reader, project), metric, points, newest)
+        return Body(look, production_of(reader, project), metric, points)
 
     def show(self, snapshot: Body) -> None:
         """Fill the panes."""
@@ -123,7 +122,7 @@ class OverviewScreen(PlaceScreen):
         jobs = f"{river_now.runs_running} running · {river_now.runs_waiting} waiting"
         panel.show([*lines, line(("jobs ", "dim"), jobs)])
         metric = self.query_one("#metric", Panel)
-        title, drawn = chart(body.champion, body.metric, body.points, body.versions, metric.size, glyphs)
+        title, drawn = chart(body.champion, body.metric, body.points, metric.size, glyphs)
         metric.head(title)
         metric.show(drawn)
         self._show_brief(body)
@@ -156,10 +155,10 @@ class OverviewScreen(PlaceScreen):
     def _show_brief(self, body: Body) -> None:
         glyphs = self.control.glyphs
         champion = body.champion
-        values = [point.value for point in body.points]
         first: Line = line(("no model is in production yet  ", ""), ("5", "key"), (" registry", "dim"))
         if champion is not None:
-            value = words.number(champion.metrics.get(body.metric))
+            values, _, _ = realised(champion, body.metric, body.points)
+            value = words.number(values[-1] if values else None)
             first = line(
                 ("champion ", "dim"),
                 (f"{champion.model} v{champion.version} ", "bold"),

@@ -1,7 +1,6 @@
 """Registry: may it go up? Models, versions, and the chosen version's gates, numbers, history and lineage."""
 
 import json
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,8 +24,7 @@ from app.store.queries.registry import (
 )
 from app.store.queries.runs import RunRow
 from app.store.reader import Reader
-from app.tui import parts, words
-from app.tui.charts import sparkline
+from app.tui import comparison, parts, words
 from app.tui.glyphs import Glyphs
 from app.tui.grid import Column, Grid, Row, Window
 from app.tui.lines import Line, fit, line
@@ -135,11 +133,9 @@ class RegistryScreen(PlaceScreen):
         grid = self.query_one("#models", Grid)
         grid.show(Window.of([_model_row(model, glyphs) for model in snapshot.models]))
         grid.head(f"Models · {len(snapshot.models)}")
-        champion = next((v for v in snapshot.versions if v.stage == "production"), None)
-        base = champion.metrics.get(snapshot.metric) if champion else None
         versions = self.query_one("#versions", Grid)
         versions.rename("metric", snapshot.metric.upper()[:7] or "METRIC")
-        rows = [_version_row(v, snapshot.metric, base, now, glyphs) for v in snapshot.versions]
+        rows = [_version_row(v, snapshot.metric, now, glyphs) for v in snapshot.versions]
         versions.show(Window.of(rows))
         versions.head(f"Versions of {snapshot.model}" if snapshot.model else "Versions", self._deploying(snapshot))
         self._show_details(snapshot, glyphs)
@@ -160,12 +156,11 @@ class RegistryScreen(PlaceScreen):
             panel.show([line(("nothing is chosen", "dim"))])
             self.query_one("#brief", Panel).show([line(("no model yet  ", ""), ("trainmaster train run", "key"))])
             return
-        champion = next((v for v in body.versions if v.stage == "production"), None)
         match name:
             case "gates":
                 lines = _gates(body, glyphs)
             case "numbers":
-                lines = _numbers(version, champion)
+                lines = _numbers(version, comparison.rival_of(body.gates))
             case "history":
                 lines = [
                     line(
@@ -283,11 +278,9 @@ def _model_row(model: ModelRow, glyphs: Glyphs) -> Row:
     )
 
 
-def _version_row(version: VersionRow, metric: str, base: float | None, now: Any, glyphs: Glyphs) -> Row:
+def _version_row(version: VersionRow, metric: str, now: Any, glyphs: Glyphs) -> Row:
     value = version.metrics.get(metric)
-    known = value is not None and math.isfinite(value)
     champion = version.stage == "production"
-    delta = value - base if known and value is not None and base is not None and not champion else None
     whole = version.gates_total > 0 and version.gates_passed == version.gates_total
     sign = glyphs.star if champion else glyphs.live if version.stage == "staging" else " "
     return Row(
@@ -297,10 +290,7 @@ def _version_row(version: VersionRow, metric: str, base: float | None, now: Any,
             (f"v{version.version}", "bold"),
             (SIGNS.get(version.stage, version.stage), "accent" if version.stage in SIGNS else "dim"),
             (words.number(value), ""),
-            (
-                words.signed(delta) if delta is not None else "–",
-                "dim" if delta is None else "ok" if delta >= 0 else "bad",
-            ),
+            comparison.change(metric, value, comparison.of_rival(version.metrics, metric)),
             (f"f{version.features_version}", "dim"),
             (version.run[:6], "dim"),
             ((version.commit or "–")[:6] + ("*" if version.dirty else ""), "dim"),
@@ -326,32 +316,30 @@ def _gates(body: Body, glyphs: Glyphs) -> list[Line]:
     ]
     if not lines:
         lines = [line(("No gate was evaluated yet. ", ""), ("trainmaster models show", "key"))]
-    values = [
-        v.metrics[body.metric] for v in reversed(body.versions) if math.isfinite(v.metrics.get(body.metric, math.nan))
-    ]
-    if len(values) > 1:
-        lines += [(), line((f"{body.metric} over versions  ", "dim"), (sparkline(values, 30, glyphs), "now"))]
     return lines
 
 
-def _numbers(version: VersionRow, champion: VersionRow | None) -> list[Line]:
-    other = champion.metrics if champion is not None and champion.version != version.version else {}
+def _numbers(version: VersionRow, rival: str) -> list[Line]:
+    """Each metric next to that of the version that was in production then, judged on the same rows."""
+    own = {key: value for key, value in version.metrics.items() if not key.startswith(comparison.RIVAL)}
+    compared = len(own) < len(version.metrics)
     lines = [
         line(
             (fit("", 34), ""),
             (f"{f'v{version.version}':>9}", "head"),
-            (f"{f'champion v{champion.version}' if other and champion else '':>14}", "head"),
+            (f"{rival if compared else '':>15}", "head"),
+            ("  on the same rows" if compared else "", "dim"),
         )
     ]
-    for key, value in version.metrics.items():
-        before = other.get(key)
-        delta = words.signed(value - before) if before is not None else ""
+    for key, value in own.items():
+        before = comparison.of_rival(version.metrics, key)
+        delta, ink = comparison.change(key, value, before) if before is not None else ("", "")
         lines.append(
             line(
                 (fit(key.removeprefix("slice."), 34), "dim" if key.startswith("slice.") else ""),
                 (f"{words.number(value, 4):>9}", "bold"),
-                (f"{words.number(before, 4) if before is not None else '':>14}", "dim"),
-                f"{delta:>9}",
+                (f"{words.number(before, 4) if before is not None else '':>15}", "dim"),
+                (f"{delta:>9}", ink),
             )
         )
     return lines
