@@ -97,7 +97,7 @@ def _script(kind: str) -> str:
             "from app.tui.probe import ProbedRoom",
             "app = ProbedRoom(Workspace(Path(sys.argv[1])), start_services=False)",
             "app.probe_file = Path(sys.argv[2])",
-            "app.run()",
+            "app.start()",
         ]
     return "\n".join(lines)
 

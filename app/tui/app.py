@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import sys
 import time
@@ -26,6 +27,7 @@ from app.tui.inks import Inks
 from app.tui.poller import INTERVAL_S
 from app.tui.screens.place import PlaceScreen
 from app.tui.settings import read_settings
+from app.tui.sheet import Sheet
 from app.tui.text import plain
 from app.tui.themes import DEFAULT, THEMES
 
@@ -81,6 +83,7 @@ class ControlRoom(App[None]):
         self._last_place = "overview"
         self._inks: tuple[str, Inks] | None = None
         self.crash_report: str = ""
+        self._start_quietly = False
         super().__init__()
         for theme in THEMES:
             self.register_theme(theme)
@@ -90,6 +93,7 @@ class ControlRoom(App[None]):
             self.theme = "mono"
         else:
             self.theme = settings.theme if settings.theme in self.available_themes else DEFAULT
+        self.stylesheet = Sheet(variables=self.get_css_variables())
 
     # -- what screens use ----------------------------------------------------------------------------------------
 
@@ -150,6 +154,22 @@ class ControlRoom(App[None]):
             self.say("There is no project yet. next: trainmaster init NAME --from FILE", severity="warning")
         return names[0] if names else None
 
+    def start(self) -> None:
+        """Run as the only thing in this process; the collector of garbage rests until the first frame is out."""
+        gc.disable()
+        self._start_quietly = True
+        self.run()
+
+    def shown_first(self) -> None:
+        """The first frame is out: what is loaded by now stays, and is never searched for garbage again."""
+        if self._start_quietly and not gc.isenabled():
+            self._keep()
+            gc.enable()
+
+    def _keep(self) -> None:
+        if self._start_quietly:
+            gc.freeze()
+
     # -- life ----------------------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
@@ -176,6 +196,7 @@ class ControlRoom(App[None]):
     async def _prepare(self) -> None:
         with contextlib.suppress(Exception):  # whatever is wrong, the act itself says it
             await asyncio.to_thread(self.acts.prepare)
+        self._keep()
 
     async def _up(self) -> None:
         try:
@@ -187,6 +208,7 @@ class ControlRoom(App[None]):
                 self.say("The services are not up: starting them in the background.")
                 await asyncio.to_thread(self.acts.up)
             await asyncio.to_thread(self.acts.prepare)
+            self._keep()
         except Exception as error:  # services stay down; the screen says so and works on
             self.complain(error)
 
@@ -351,7 +373,7 @@ def run(workspace: Workspace) -> int:
     except TrainmasterError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    app.run()
+    app.start()
     if app.crash_report:
         sys.stderr.write(app.crash_report + "\n")
     return app.return_code or 0

@@ -36,7 +36,7 @@ def of_rival(metrics: Mapping[str, float], key: str) -> float | None:
 
 
 def rival_of(gates: Iterable[Gate], otherwise: int | None = None) -> str:
-    """The version that was compared with: the one that the production gate names, which may have been replaced since."""
+    """The version that was compared with: the production gate names it, and it may have been replaced since."""
     said = next((gate.says for gate in gates if gate.gate == "production"), "")
     found = re.search(r"\bv(\d+) in production", said)
     number = found[1] if found else otherwise

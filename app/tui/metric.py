@@ -1,4 +1,4 @@
-"""The chart of what a champion realised: its metric on its own test window, then on every window since, and its limit."""
+"""The chart of what a champion realised: its metric on its test window, then on every window since, and its limit."""
 
 import math
 from collections.abc import Sequence

@@ -1,6 +1,7 @@
 """The rows that every screen shares: breadcrumb, places, footer, and the one line of a tiny terminal."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from app.store.reader import Reader
@@ -66,6 +67,7 @@ def _age(health: Health, live: str, narrow: bool) -> list[Span]:
     return [(live, "ok"), (" live", "dim")]
 
 
+@lru_cache(maxsize=64)
 def places(here: str, width: int) -> Line:
     """The places in the order of the lifecycle, the one we are in marked."""
     spans: list[Span] = [(" ", "")]
@@ -78,6 +80,7 @@ def places(here: str, width: int) -> Line:
     return tuple(spans) if width >= 60 else ()
 
 
+@lru_cache(maxsize=64)
 def footer(keymap: Keymap, scopes: tuple[str, ...], width: int) -> Line:
     """The most useful keys here, from the table; a narrow screen keeps four and says where all are."""
     actions = keymap.footer(scopes)

@@ -1,5 +1,9 @@
 """The one table of actions."""
 
+import ast
+import subprocess
+import sys
+
 import pytest
 
 from app.domain.errors import BadInput
@@ -109,3 +113,11 @@ def test_bad_settings_are_one_clear_error(workspace: Workspace, text: str) -> No
         read_settings(workspace)
 
     assert refused.value.where == "trainmaster.toml"
+
+
+def test_the_table_of_keys_is_printed_without_loading_textual() -> None:
+    program = "import sys; from app.tui import actions; assert actions.table(); print(sorted(sys.modules))"
+
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert not {"textual", "rich", "sqlmodel", "pydantic"}.intersection(ast.literal_eval(found.stdout))

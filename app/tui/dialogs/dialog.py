@@ -166,7 +166,7 @@ class Dialog(ModalScreen[bool]):
         return [self.query_one("#cancel"), *self.query(Input), self.query_one("#confirm")]
 
     def action_step(self, by: int) -> None:
-        """Move the focus at once: a key that is on its way already finds the next field and not the one that was left."""
+        """Move the focus at once, so that a key that is already on its way goes to the next field."""
         ring = self.ring()
         at = ring.index(self.focused) + by if self.focused in ring else 0
         self.set_focus(ring[at % len(ring)])

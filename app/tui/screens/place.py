@@ -127,6 +127,7 @@ class PlaceScreen(Screen[None]):
         self.call_after_refresh(self._begin)  # the first frame does not share the interpreter with the first load
 
     def _begin(self) -> None:
+        self.control.shown_first()
         if self.control.app_focus and self.is_current:
             self.poller.start()
 

@@ -31,7 +31,7 @@ from app.tui.panel import Panel
 from app.tui.screens.place import PlaceScreen
 from app.tui.screens.run import RunScreen, ask_cancel
 
-PAGE = 240
+PAGE = 160
 COLUMNS = (
     Column("run", "RUN", 6, wide=12, cut=True, sort="requested"),
     Column("flow", "FLOW", 12, sort="flow", grow=True),
@@ -87,7 +87,8 @@ class RunsScreen(PlaceScreen):
         self._filter = ""
         self._top = 0
         self._seen_total: int | None = None
-        self._drawn: tuple[object, list[Row], object] | None = None
+        self._drawn: dict[str, tuple[RunRow, Row]] = {}
+        self._look: tuple[object, str] | None = None
         self._page: tuple[tuple[int, Wish], Body] | None = None
 
     def panes(self) -> ComposeResult:
@@ -134,19 +135,18 @@ class RunsScreen(PlaceScreen):
         self._show_preview(snapshot)
 
     def _show_rows(self, body: Body) -> None:
-        """Rows are made again only when they are others, or when one of them is running and gets older."""
+        """A row is made again only when its run is another one, or running and older; not once a poll."""
         now, glyphs = self.control.clock(), self.control.glyphs
-        day = (id(body.rows), now.astimezone().date(), glyphs.name)
-        grid = self.query_one("#runs", Grid)
-        if self._drawn is None or self._drawn[0] != day or not grid.loaded:
-            rows = [row_of(run, now, glyphs) for run in body.rows]
-        else:
-            rows = list(self._drawn[1])
-            for at, run in enumerate(body.rows):
-                if run.state == "running":
-                    rows[at] = row_of(run, now, glyphs)
-        self._drawn = (day, rows, body.rows)
-        grid.show(Window(tuple(rows), body.first, body.total))
+        look = (now.astimezone().date(), glyphs.name)
+        before = self._drawn if self._look == look else {}
+        drawn: dict[str, tuple[RunRow, Row]] = {}
+        for run in body.rows:
+            kept = before.get(run.key)
+            fresh = kept is None or run.state == "running" or (kept[0] is not run and kept[0] != run)
+            drawn[run.key] = (run, row_of(run, now, glyphs)) if fresh or kept is None else kept
+        self._drawn, self._look = drawn, look
+        rows = tuple(row for _, row in drawn.values())
+        self.query_one("#runs", Grid).show(Window(rows, body.first, body.total))
 
     def _show_note(self, snapshot: Body) -> None:
         grid = self.query_one("#runs", Grid)
