@@ -387,7 +387,8 @@ class Grid(ScrollView, can_focus=True):
     # -- drawing -------------------------------------------------------------------------------------------------
 
     def _update_virtual_size(self) -> None:
-        self.virtual_size = Size(self.size.width, max(self.window.total + 1, 1))
+        # without a layout of the whole screen: no scrollbar depends on it
+        self.set_reactive(Grid.virtual_size, Size(self.size.width, max(self.window.total + 1, 1)))
 
     def on_resize(self, _event: Resize) -> None:
         """Drop columns that do not fit and keep the cursor in view."""

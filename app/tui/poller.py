@@ -16,7 +16,8 @@ Wish = TypeVar("Wish", bound=Hashable)
 Snapshot = TypeVar("Snapshot")
 
 INTERVAL_S = 0.5
-SETTLE_S = 0.03
+SETTLE_S = 0.06
+LONGEST_SETTLE_S = 0.25
 LONGEST_WAIT_S = 30.0
 
 
@@ -52,6 +53,7 @@ class Poller(Generic[Wish, Snapshot]):
         self._executor, self._interval_s = executor, interval_s
         self._task: asyncio.Task[None] | None = None
         self._nudged = asyncio.Event()
+        self._soon = False
         self._last: tuple[int, Wish] | None = None
         self._snapshot: Snapshot | None = None
         self._loaded_at: float | None = None
@@ -88,10 +90,14 @@ class Poller(Generic[Wish, Snapshot]):
             self._task.cancel()
             self._task = None
 
-    def nudge(self, *, reload: bool = False) -> None:
-        """Poll at once, because the wish has changed; `reload` also when the store has not."""
+    def nudge(self, *, reload: bool = False, soon: bool = False) -> None:
+        """Poll because the wish has changed, `reload` also when the store has not.
+
+        What merely follows the cursor waits until the keys pause; a reload and what is `soon` does not.
+        """
         if reload:
             self._last = None
+        self._soon = self._soon or soon or reload
         self._nudged.set()
 
     async def _run(self) -> None:
@@ -102,7 +108,17 @@ class Poller(Generic[Wish, Snapshot]):
             wait = self._interval_s if not self._failures else min(2.0**self._failures, LONGEST_WAIT_S)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._nudged.wait(), wait)
-                await asyncio.sleep(SETTLE_S)  # the frame of the key that nudged goes first
+                await self._settle()
+
+    async def _settle(self) -> None:
+        """Let the frame of the key that nudged go first, and wait while more keys come, but not for long."""
+        until = time.monotonic() + LONGEST_SETTLE_S
+        while True:
+            self._nudged.clear()
+            await asyncio.sleep(SETTLE_S / 2 if self._soon else SETTLE_S)
+            if self._soon or not self._nudged.is_set() or time.monotonic() > until:
+                self._soon = False
+                return
 
     async def _poll(self) -> None:
         wish = self._wish()

@@ -214,7 +214,7 @@ class RunsScreen(PlaceScreen):
         """The cursor comes near the end of what is loaded."""
         event.stop()
         self._top = event.first
-        self.poller.nudge()
+        self.poller.nudge(soon=True)
 
     def on_grid_sorted(self, event: Grid.Sorted) -> None:
         """Another order: from the top."""
