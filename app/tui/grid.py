@@ -157,7 +157,7 @@ class Grid(ScrollView, can_focus=True):
         self.loaded = True
         self.window = window
         if window.total != old.total:
-            self._update_virtual_size()
+            self._update_virtual_size(quietly=not first_time)
         if not self._touched:
             self.cursor_id = None  # nobody has chosen a row: the list follows its top
             self.cursor = 0
@@ -386,9 +386,12 @@ class Grid(ScrollView, can_focus=True):
 
     # -- drawing -------------------------------------------------------------------------------------------------
 
-    def _update_virtual_size(self) -> None:
-        # without a layout of the whole screen: no scrollbar depends on it
-        self.set_reactive(Grid.virtual_size, Size(self.size.width, max(self.window.total + 1, 1)))
+    def _update_virtual_size(self, *, quietly: bool = False) -> None:
+        size = Size(self.size.width, max(self.window.total + 1, 1))
+        if quietly:  # another count of rows lays the screen out anew for nothing: no scrollbar depends on it
+            self.set_reactive(Grid.virtual_size, size)
+        else:
+            self.virtual_size = size
 
     def on_resize(self, _event: Resize) -> None:
         """Drop columns that do not fit and keep the cursor in view."""

@@ -26,13 +26,13 @@ class Probed(App[None]):
         self.frames: list[float] = []
         self.latencies_ms: list[float] = []
         self.first_data: float | None = None
-        self._pressed: float | None = None
+        self._pressed: list[float] = []
         super().__init__(*arguments, **named)
 
     async def on_event(self, event: Event) -> None:
         """Note when a key came in."""
         if isinstance(event, Key) and not event.is_forwarded:
-            self._pressed = event.time
+            self._pressed.append(event.time)
         await super().on_event(event)
 
     def _display(self, screen: Any, renderable: Any) -> None:
@@ -43,9 +43,9 @@ class Probed(App[None]):
             self.frames.append(time.time())
         if self.first_data is None and isinstance(screen, PlaceScreen) and screen.body is not None:
             self.first_data = time.time()
-        if self._pressed is not None:
-            self.latencies_ms.append((get_time() - self._pressed) * 1000)
-            self._pressed = None
+        now = get_time()
+        self.latencies_ms += [(now - pressed) * 1000 for pressed in self._pressed]  # keys that share a frame count each
+        self._pressed.clear()
 
     async def on_unmount(self) -> None:
         """Leave what was measured in a file."""
