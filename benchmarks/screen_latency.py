@@ -96,6 +96,7 @@ def _script(kind: str) -> str:
         ]
     else:
         lines += [
+            "import app.tui.app",  # the first thing that `trainmaster` imports of the screen
             "from app.domain.workspace import Workspace",
             "from app.tui.probe import ProbedRoom",
             "app = ProbedRoom(Workspace(Path(sys.argv[1])), start_services=False)",

@@ -1,8 +1,12 @@
 """The control room: shell, places as modes, command line, palette, themes; what it does stands in `app.tui.acts`."""
 
+# ruff: noqa: E402
+import gc
+
+gc.disable()  # what imports make is no garbage: not looked for until the end of this file, a tenth of the start
+
 import asyncio
 import contextlib
-import gc
 import os
 import sys
 import time
@@ -380,3 +384,6 @@ def run(workspace: Workspace) -> int:
 
 
 __all__ = ["ControlRoom", "run"]
+
+
+gc.enable()
