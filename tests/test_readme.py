@@ -27,8 +27,9 @@ class Shell:
     def __init__(self, folder: Path) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("TRAINMASTER_", "PREFECT_"))}
         self.said = folder / "stderr.txt"
+        self._errors = self.said.open("w")
         self._process = subprocess.Popen(
-            ["bash", "--norc"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said.open("w"),
+            ["bash", "--norc"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
             env=environment, text=True, bufsize=1,
         )  # fmt: skip
 
@@ -52,8 +53,12 @@ class Shell:
 
     def close(self) -> None:
         """End the shell."""
-        self._process.terminate()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
         self._process.wait(timeout=10)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._errors.close()
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +132,7 @@ def test_the_gateway_answers_behind_its_token(shell: Shell) -> None:
     answer = json.loads(shell.run(BLOCKS[3]))
 
     assert answer["version"] == 1
-    assert 0 < answer["predictions"][0]["score"] < 1
+    assert 0 < answer["predictions"][0] < 1
 
 
 def test_april_brings_an_alert_and_a_retrain_that_the_alert_started(shell: Shell) -> None:

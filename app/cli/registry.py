@@ -139,7 +139,7 @@ def rollback(
     with opened(workspace) as (place, store):
         _require(model, confirm, reason, f"trainmaster models rollback {model}")
         project = next((one.project for one in queries.models(store.reader) if one.name == model), model)
-        switched = registry.rollback(store, place, project, by=actor(), reason=reason)
+        switched = registry.rollback(store, project, by=actor(), reason=reason)
         row = queries.production_of(store.reader, project)
     assert row is not None
     emit(_document(row), as_json=json, human=lambda: print(f"{model} v{row.version} is in production again"))
