@@ -80,6 +80,14 @@ def eventually(ask: Callable[[], Any], seconds: float) -> Any:
         time.sleep(1)
 
 
+def runs_still(pid: int) -> bool:
+    """Whether a process lives; one that has ended and waits for its parent to look does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def test_make_demo_ends_with_a_production_version_in_under_three_minutes(shell: Shell) -> None:
     wanted = subprocess.run(["make", "-n", BLOCKS[0].split()[1]], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ".venv/bin/trainmaster demo flight-demo" in wanted.stdout
@@ -196,6 +204,6 @@ def test_down_leaves_no_process_and_a_sound_store(shell: Shell) -> None:
     shell.run(BLOCKS[10])
 
     assert len(BLOCKS) == 11
-    assert not any(psutil.pid_exists(pid) for pid in pids if pid)
+    assert not any(runs_still(pid) for pid in pids if pid)
     assert shell.json("trainmaster store fsck --json")["ok"] is True
     assert shell.json("trainmaster audit verify --json")["ok"] is True

@@ -136,7 +136,7 @@ def rollback(
     from app.services.workspaces import actor
     from app.store.queries import registry as queries
 
-    with opened(workspace) as (place, store):
+    with opened(workspace) as (_, store):
         _require(model, confirm, reason, f"trainmaster models rollback {model}")
         project = next((one.project for one in queries.models(store.reader) if one.name == model), model)
         switched = registry.rollback(store, project, by=actor(), reason=reason)
