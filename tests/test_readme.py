@@ -6,6 +6,7 @@ One real workspace: real flights, the real Prefect server, worker, gateway and w
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -59,6 +60,51 @@ class Shell:
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._errors.close()
+
+
+class Terminal:
+    """The control room in a real terminal (tmux, 120x36)."""
+
+    def __init__(self, name: str, folder: str) -> None:
+        self._tmux = ["tmux", "-L", f"{name}-{os.getpid()}"]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("TRAINMASTER_", "PREFECT_"))}
+        command = [
+            *self._tmux,
+            "new-session",
+            "-d",
+            "-x",
+            "120",
+            "-y",
+            "36",
+            "-c",
+            folder,
+            sys.executable,
+            "-m",
+            "app.main",
+        ]
+        subprocess.run(command, check=True, env=environment)
+
+    def press(self, *keys: str) -> None:
+        """Type keys or text, with the pauses of a quick person."""
+        for key in keys:
+            subprocess.run([*self._tmux, "send-keys", key], check=True)
+            time.sleep(0.4)
+
+    def screen(self) -> str:
+        """What the terminal shows now."""
+        return subprocess.run([*self._tmux, "capture-pane", "-p"], capture_output=True, text=True, check=False).stdout
+
+    def shows(self, text: str) -> bool:
+        """Whether a text appears within 20 s."""
+        return bool(eventually(lambda: text in self.screen(), 20))
+
+    def ended(self) -> bool:
+        """Whether the program has ended and the terminal with it."""
+        return subprocess.run([*self._tmux, "has-session"], capture_output=True, check=False).returncode != 0
+
+    def close(self) -> None:
+        """End the terminal."""
+        subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +207,34 @@ def test_april_brings_an_alert_and_a_retrain_that_the_alert_started(shell: Shell
     assert versions[2]["run"] == found[0]["run"]
     for command in BLOCKS[5].strip().splitlines():
         assert shell.run(command).strip(), command
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed: .ci/packages installs it")
+def test_a_version_is_promoted_and_taken_back_from_the_keyboard_in_a_terminal(shell: Shell) -> None:
+    terminal = Terminal("trainmaster-test", shell.run("pwd").strip())
+
+    def stages() -> dict[int, str]:
+        return {v["version"]: v["stage"] for v in shell.json("trainmaster models ls flight-delay --json")}
+
+    try:
+        assert terminal.shows("Needs you"), terminal.screen()
+        terminal.press("5")
+        assert terminal.shows("Versions of flight-delay"), terminal.screen()
+        terminal.press("p")
+        assert terminal.shows("Type the model name to confirm"), terminal.screen()
+        terminal.press("Tab", "sees the spring", "Tab", "flight-delay", "Tab", "Enter")
+        promoted = eventually(lambda: stages() == {1: "archived", 2: "production"}, 60)
+        assert promoted, terminal.screen()
+        assert terminal.shows("serves"), terminal.screen()
+        terminal.press("z")
+        assert terminal.shows("puts v1 back"), terminal.screen()
+        terminal.press("y")
+        returned = eventually(lambda: stages()[1] == "production", 60)
+        assert returned, terminal.screen()
+        terminal.press("q")
+        assert eventually(terminal.ended, 20), terminal.screen()
+    finally:
+        terminal.close()
 
 
 def test_a_version_is_promoted_and_taken_back_from_the_shell(shell: Shell) -> None:
