@@ -21,6 +21,7 @@ $(STAMP): requirements.lock pyproject.toml
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
 	fi
+	@$(BIN)/python -m compileall -q app flows
 	@touch $@
 
 check: setup
@@ -31,6 +32,7 @@ check: setup
 	$(BIN)/python -m pytest -q -m "not services and not faults and not speed"
 
 test: setup
+	.ci/packages
 	$(BIN)/ruff format --check app flows tests benchmarks
 	$(BIN)/ruff check app flows tests benchmarks
 	$(BIN)/lint-imports
@@ -44,7 +46,7 @@ bench: setup
 	$(BIN)/python -m benchmarks
 
 screenshots: setup
-	$(BIN)/python -m screenshots.write
+	$(BIN)/python -m screenshots.write flight-demo
 
 lock:
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements.lock

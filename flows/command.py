@@ -98,7 +98,7 @@ def _parameters(document: str, pairs: Sequence[str]) -> dict[str, object]:
 
 
 def _plain(value: object) -> str:
-    return visible(value if isinstance(value, str) else json.dumps(value, default=str), longest=5000)
+    return visible(value if isinstance(value, str) else json.dumps(value, default=str), longest=4000)
 
 
 def _say_error(error: TrainmasterError, *, as_json: bool) -> None:

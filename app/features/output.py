@@ -19,7 +19,7 @@ class Harmless(io.TextIOBase):
     >>> stream.write("a\x1b[31m\nb"), stream.finish()
     (8, None)
     >>> kept.getvalue()
-    'a\\x1b[31m\nb\n'
+    'a\\e[31m\nb\n'
     """
 
     def __init__(self, target: TextIO) -> None:

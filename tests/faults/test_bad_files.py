@@ -222,7 +222,7 @@ LATER: dict[str, tuple[bytes, str, str]] = {
     "a column twice": (GOOD.replace(b"town", b"size"), "is there 2 times", "incoming/rows/rows.csv line 1"),
     "text in a number column": (
         rows_csv(size=lambda _: HOSTILE),
-        "rows.csv line 2: size: '\\x1b]52",
+        "rows.csv line 2: size: '\\e]52",
         "incoming/rows/rows.csv",
     ),
     "infinity in a number column": (
@@ -257,15 +257,15 @@ def test_ingest_of_a_bad_file_is_one_error_and_no_snapshot(door: Door, tmp_path:
 
 
 CODE: dict[str, tuple[str, str]] = {
-    "a hostile text": (f"raise ValueError({HOSTILE!r})", "ValueError: \\x1b]52;c;aGk=\\x07[/x]"),
+    "a hostile text": (f"raise ValueError({HOSTILE!r})", "ValueError: \\e]52;c;aGk=\\a[/x]"),
     "a megabyte": ("raise ValueError('x' * 1_000_000)", "(+999800)"),
     "half a character": ("raise ValueError('\\ud800')", "\\ud800"),
-    "a hostile type": (f"raise type({COPY!r}, (Exception,), {{}})('x')", "\\x1b]52;c;aGk=\\x07: x"),
+    "a hostile type": (f"raise type({COPY!r}, (Exception,), {{}})('x')", "\\e]52;c;aGk=\\a: x"),
     "a text that fails": (
         "raise type('Odd', (Exception,), {'__str__': lambda _: 1 / 0})()",
         "Odd: <Odd that cannot be written>",
     ),
-    "no error at all": ("raise BaseException('\\ud800\\x1b]52')", "BaseException: \\ud800\\x1b]52"),
+    "no error at all": ("raise BaseException('\\ud800\\x1b]52')", "BaseException: \\ud800\\e]52"),
     "an exit": ("raise SystemExit(0)", "SystemExit: 0"),
     "a recursion": ("return labelled(rows)", "RecursionError"),
 }
@@ -352,7 +352,7 @@ def test_what_feature_code_prints_is_harmless_and_keeps_stdout_free_for_the_resu
 
     assert said.code == 0
     assert json.loads(said.out)["flow"] == "features"
-    assert "\\x1b]52;c;aGk=\\x07" in said.err
+    assert "\\e]52;c;aGk=\\a" in said.err
 
 
 def test_feature_code_of_another_encoding_and_a_project_file_of_another_encoding_are_named(
@@ -384,7 +384,7 @@ def test_an_error_that_nobody_foresaw_is_one_message_as_json_too(
     plain = door("init", "one", "--from", str(tmp_path / "a.csv"))
 
     assert (said.code, plain.code) == (1, 1)
-    assert str(said.error["error"]).startswith("RuntimeError: \\x1b]52")
+    assert str(said.error["error"]).startswith("RuntimeError: \\e]52")
     assert "TRAINMASTER_DEBUG=1" in str(said.error["next_step"])
     assert plain.err.count("error:") == 1
 
