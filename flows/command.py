@@ -32,7 +32,7 @@ def run_command(made: TrainmasterFlow, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return 130
-    except Exception as failure:
+    except BaseException as failure:  # SystemExit of a library, too, is one message
         sys.stderr.write("".join(f"{_plain(line)}\n" for line in traceback.format_exc().splitlines()))
         _say_error(TrainmasterError(first_line(failure), next_step="trainmaster runs ls"), as_json=chosen.json)
         return 1

@@ -15,13 +15,21 @@ def visible(value: object, *, longest: int = LONGEST) -> str:
     >>> visible("line\nnext\u202e"), visible("x" * 12, longest=10)
     ('line\\nnext\\u202e', 'xxxxxxxxxx… (+2)')
     """
-    text = value if isinstance(value, str) else str(value)
+    text = value if isinstance(value, str) else text_of(value)
     rest = len(text) - longest
     if rest > 0:
         text = text[:longest]
     if not text.isprintable():
         text = "".join(character if character.isprintable() else escape(character) for character in text)
     return f"{text}… (+{rest})" if rest > 0 else text
+
+
+def text_of(value: object) -> str:
+    """The text of any object, also of one whose own `__str__` fails."""
+    try:
+        return str(value)
+    except Exception:  # an object of the user's, whose own code fails
+        return f"<{type(value).__name__} that cannot be written>"
 
 
 def escape(character: str) -> str:
