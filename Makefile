@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed-from-lock
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo test check faults bench screenshots setup lock clean
+.PHONY: demo test check lint types test-fast test-services faults bench screenshots setup lock clean
 
 demo: setup
 	$(BIN)/trainmaster demo flight-demo
@@ -21,21 +21,29 @@ $(STAMP): requirements.lock pyproject.toml
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
 	fi
+	@$(BIN)/python -m compileall -q app flows
 	@touch $@
 
-check: setup
-	$(BIN)/ruff format --check app flows tests benchmarks
-	$(BIN)/ruff check app flows tests benchmarks
+check: setup lint types test-fast
+
+lint: setup
+	$(BIN)/ruff format --check app flows tests benchmarks screenshots
+	$(BIN)/ruff check app flows tests benchmarks screenshots
 	$(BIN)/lint-imports
+
+types: setup
 	$(BIN)/mypy
+
+test-fast: setup
 	$(BIN)/python -m pytest -q -m "not services and not faults and not speed"
 
+test-services: setup
+	.ci/packages
+	$(BIN)/python -m pytest -q -m "services and not faults and not speed"
+
+# Real services wait more than they compute, so they run beside the rest; each part prints when it has ended.
 test: setup
-	$(BIN)/ruff format --check app flows tests benchmarks
-	$(BIN)/ruff check app flows tests benchmarks
-	$(BIN)/lint-imports
-	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -m "not faults and not speed"
+	$(MAKE) --jobs=2 --output-sync=target test-services lint types test-fast
 
 faults: setup
 	$(BIN)/python -m pytest -q -m faults --timeout 1800
@@ -44,7 +52,7 @@ bench: setup
 	$(BIN)/python -m benchmarks
 
 screenshots: setup
-	$(BIN)/python -m screenshots.write
+	$(BIN)/python -m screenshots.write flight-demo
 
 lock:
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements.lock

@@ -1,5 +1,7 @@
 """The door: a command line when there are arguments, the control room when there are none."""
 
+import sys
+
 
 def main() -> None:
     """Run `trainmaster`."""
@@ -9,7 +11,7 @@ def main() -> None:
     if opens is not None:
         from app.tui.app import run as open_control_room
 
-        open_control_room(opens)
+        sys.exit(open_control_room(opens))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from app.domain.errors import TrainmasterError, Usage
+from app.domain.text import visible
 from app.services.running import RunContext, first_line
 from app.store.reader import Reader, Row
 from flows.harness import TrainmasterFlow, execute
@@ -31,7 +32,7 @@ def run_command(made: TrainmasterFlow, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return 130
-    except Exception as failure:
+    except BaseException as failure:  # SystemExit of a library, too, is one message
         sys.stderr.write("".join(f"{_plain(line)}\n" for line in traceback.format_exc().splitlines()))
         _say_error(TrainmasterError(first_line(failure), next_step="trainmaster runs ls"), as_json=chosen.json)
         return 1
@@ -97,8 +98,7 @@ def _parameters(document: str, pairs: Sequence[str]) -> dict[str, object]:
 
 
 def _plain(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
+    return visible(value if isinstance(value, str) else json.dumps(value, default=str), longest=4000)
 
 
 def _say_error(error: TrainmasterError, *, as_json: bool) -> None:

@@ -6,6 +6,7 @@ One real workspace: real flights, the real Prefect server, worker, gateway and w
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -27,8 +28,9 @@ class Shell:
     def __init__(self, folder: Path) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("TRAINMASTER_", "PREFECT_"))}
         self.said = folder / "stderr.txt"
+        self._errors = self.said.open("w")
         self._process = subprocess.Popen(
-            ["bash", "--norc"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said.open("w"),
+            ["bash", "--norc"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
             env=environment, text=True, bufsize=1,
         )  # fmt: skip
 
@@ -52,8 +54,57 @@ class Shell:
 
     def close(self) -> None:
         """End the shell."""
-        self._process.terminate()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
         self._process.wait(timeout=10)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._errors.close()
+
+
+class Terminal:
+    """The control room in a real terminal (tmux, 120x36)."""
+
+    def __init__(self, name: str, folder: str) -> None:
+        self._tmux = ["tmux", "-L", f"{name}-{os.getpid()}"]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("TRAINMASTER_", "PREFECT_"))}
+        command = [
+            *self._tmux,
+            "new-session",
+            "-d",
+            "-x",
+            "120",
+            "-y",
+            "36",
+            "-c",
+            folder,
+            sys.executable,
+            "-m",
+            "app.main",
+        ]
+        subprocess.run(command, check=True, env=environment)
+
+    def press(self, *keys: str) -> None:
+        """Type keys or text, with the pauses of a quick person."""
+        for key in keys:
+            subprocess.run([*self._tmux, "send-keys", key], check=True)
+            time.sleep(0.4)
+
+    def screen(self) -> str:
+        """What the terminal shows now."""
+        return subprocess.run([*self._tmux, "capture-pane", "-p"], capture_output=True, text=True, check=False).stdout
+
+    def shows(self, text: str) -> bool:
+        """Whether a text appears within 20 s."""
+        return bool(eventually(lambda: text in self.screen(), 20))
+
+    def ended(self) -> bool:
+        """Whether the program has ended and the terminal with it."""
+        return subprocess.run([*self._tmux, "has-session"], capture_output=True, check=False).returncode != 0
+
+    def close(self) -> None:
+        """End the terminal."""
+        subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +124,14 @@ def eventually(ask: Callable[[], Any], seconds: float) -> Any:
         if found or time.monotonic() > deadline:
             return found
         time.sleep(1)
+
+
+def runs_still(pid: int) -> bool:
+    """Whether a process lives; one that has ended and waits for its parent to look does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_make_demo_ends_with_a_production_version_in_under_three_minutes(shell: Shell) -> None:
@@ -127,7 +186,7 @@ def test_the_gateway_answers_behind_its_token(shell: Shell) -> None:
     answer = json.loads(shell.run(BLOCKS[3]))
 
     assert answer["version"] == 1
-    assert 0 < answer["predictions"][0]["score"] < 1
+    assert 0 < answer["predictions"][0] < 1
 
 
 def test_april_brings_an_alert_and_a_retrain_that_the_alert_started(shell: Shell) -> None:
@@ -148,6 +207,34 @@ def test_april_brings_an_alert_and_a_retrain_that_the_alert_started(shell: Shell
     assert versions[2]["run"] == found[0]["run"]
     for command in BLOCKS[5].strip().splitlines():
         assert shell.run(command).strip(), command
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed: .ci/packages installs it")
+def test_a_version_is_promoted_and_taken_back_from_the_keyboard_in_a_terminal(shell: Shell) -> None:
+    terminal = Terminal("trainmaster-test", shell.run("pwd").strip())
+
+    def stages() -> dict[int, str]:
+        return {v["version"]: v["stage"] for v in shell.json("trainmaster models ls flight-delay --json")}
+
+    try:
+        assert terminal.shows("Needs you"), terminal.screen()
+        terminal.press("5")
+        assert terminal.shows("Versions of flight-delay"), terminal.screen()
+        terminal.press("p")
+        assert terminal.shows("Type the model name to confirm"), terminal.screen()
+        terminal.press("Tab", "sees the spring", "Tab", "flight-delay", "Tab", "Enter")
+        promoted = eventually(lambda: stages() == {1: "archived", 2: "production"}, 60)
+        assert promoted, terminal.screen()
+        assert terminal.shows("serves"), terminal.screen()
+        terminal.press("z")
+        assert terminal.shows("puts v1 back"), terminal.screen()
+        terminal.press("y")
+        returned = eventually(lambda: stages()[1] == "production", 60)
+        assert returned, terminal.screen()
+        terminal.press("q")
+        assert eventually(terminal.ended, 20), terminal.screen()
+    finally:
+        terminal.close()
 
 
 def test_a_version_is_promoted_and_taken_back_from_the_shell(shell: Shell) -> None:
@@ -191,6 +278,6 @@ def test_down_leaves_no_process_and_a_sound_store(shell: Shell) -> None:
     shell.run(BLOCKS[10])
 
     assert len(BLOCKS) == 11
-    assert not any(psutil.pid_exists(pid) for pid in pids if pid)
+    assert not any(runs_still(pid) for pid in pids if pid)
     assert shell.json("trainmaster store fsck --json")["ok"] is True
     assert shell.json("trainmaster audit verify --json")["ok"] is True

@@ -100,12 +100,13 @@ def run(arguments: list[str] | None = None) -> Workspace | None:
     """
     from app.cli.session import OpenControlRoom
 
+    as_json = "--json" in (sys.argv if arguments is None else arguments)
     try:
         root(args=arguments, prog_name="trainmaster")
     except OpenControlRoom as wish:
         return wish.workspace
     except TrainmasterError as error:
-        _tell(error)
+        _tell(error, as_json=as_json)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -115,14 +116,17 @@ def run(arguments: list[str] | None = None) -> Workspace | None:
     except Exception as error:
         if os.environ.get("TRAINMASTER_DEBUG"):
             traceback.print_exc()
-        print(f"error: {type(error).__name__}: {visible(error)}", file=sys.stderr)
-        print("  next: run it again with TRAINMASTER_DEBUG=1 to see where, and report it", file=sys.stderr)
+        unforeseen = TrainmasterError(
+            f"{visible(type(error).__name__)}: {visible(error)}",
+            next_step="run it again with TRAINMASTER_DEBUG=1 to see where, and report it",
+        )
+        _tell(unforeseen, as_json=as_json)
         sys.exit(1)
     return None
 
 
-def _tell(error: TrainmasterError) -> None:
-    if "--json" in sys.argv:
+def _tell(error: TrainmasterError, *, as_json: bool) -> None:
+    if as_json:
         document = {"error": error.message, "where": error.where, "next_step": error.next_step}
         print(json.dumps(document), file=sys.stderr)
         return

@@ -136,10 +136,10 @@ def rollback(
     from app.services.workspaces import actor
     from app.store.queries import registry as queries
 
-    with opened(workspace) as (place, store):
+    with opened(workspace) as (_, store):
         _require(model, confirm, reason, f"trainmaster models rollback {model}")
         project = next((one.project for one in queries.models(store.reader) if one.name == model), model)
-        switched = registry.rollback(store, place, project, by=actor(), reason=reason)
+        switched = registry.rollback(store, project, by=actor(), reason=reason)
         row = queries.production_of(store.reader, project)
     assert row is not None
     emit(_document(row), as_json=json, human=lambda: print(f"{model} v{row.version} is in production again"))

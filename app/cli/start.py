@@ -66,12 +66,13 @@ def init_command(
     from app.services import proposal
     from app.services.workspaces import make_workspace
 
+    found = proposal.propose(file, target=target, time=time, entity=entity)
+    proposal.require_name(name)
     try:
         place = current_workspace(workspace)
     except NotFound:
         place = make_workspace(workspace or Path.cwd())
         say(f"made a workspace in {place.root}")
-    found = proposal.propose(file, target=target, time=time, entity=entity)
     written = proposal.write_project(place, name, found)
 
     def human() -> None:

@@ -77,11 +77,10 @@ def _kind(values: pd.Series, raw: Raw) -> tuple[Kind, pd.Series, str]:
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         aware = values.dt.tz_localize("UTC") if values.dt.tz is None else values.dt.tz_convert("UTC")
         return "time", aware, ""
-    if not is_text(values):
-        return "number", values, ""
-    simple = guessed(values)
+    simple = guessed(values) if is_text(values) else values
     if not is_text(simple):
-        return "number", simple, ""
+        infinite = np.flatnonzero(np.isinf(simple.to_numpy(dtype="float64", na_value=np.nan)))
+        return "number", simple.mask(np.isin(np.arange(len(simple)), infinite)), _odd(raw, values, infinite, "number")
     present = values.dropna()
     if present.empty:
         return "text", values, ""
@@ -91,18 +90,20 @@ def _kind(values: pd.Series, raw: Raw) -> tuple[Kind, pd.Series, str]:
         return "text", values, ""
     numbers = pd.to_numeric(values, errors="coerce")
     if numbers.notna().sum() >= MOSTLY * len(present):
-        wrong = np.flatnonzero((values.notna() & numbers.isna()).to_numpy())
-        return "number", numbers, _odd(raw, values, wrong, "number")
+        wrong = np.flatnonzero((values.notna() & ~np.isfinite(numbers)).to_numpy())
+        return "number", numbers.where(np.isfinite(numbers)), _odd(raw, values, wrong, "number")
     if not present.head(50).str.match(r"\s*\d{4}-\d\d?-\d\d?").all():
         return "text", values, ""
     moments = pd.to_datetime(values, utc=True, errors="coerce", format="ISO8601")
     if moments.notna().sum() >= MOSTLY * len(present):
         wrong = np.flatnonzero((values.notna() & moments.isna()).to_numpy())
-        return "time", moments, _odd(raw, values, wrong, "time") if len(wrong) else ""
+        return "time", moments, _odd(raw, values, wrong, "time")
     return "text", values, ""
 
 
 def _odd(raw: Raw, values: pd.Series, wrong: Places, kind: str) -> str:
+    if not len(wrong):
+        return ""
     first = int(wrong[0])
     place = raw.places([first])[0]
     many = "s" if len(wrong) > 1 else ""

@@ -75,7 +75,7 @@ def propose(raw: Raw, *, target: str | None = None, time: str | None = None, ent
         if chosen is not None and chosen not in by_name:
             names = visible(", ".join(by_name), longest=200)
             raise Usage(
-                f"there is no column {visible(chosen)!r} in {raw.file}", next_step=f"{option} is one of: {names}"
+                f"there is no column '{visible(chosen)}'", where=raw.file, next_step=f"{option} is one of: {names}"
             )
     if len(raw.frame) < LEAST_ROWS:
         raise Refused(

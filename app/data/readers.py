@@ -39,7 +39,7 @@ class Raw:
 
 def fingerprint(path: Path, name: str | None = None) -> tuple[str, int]:
     """SHA-256 and size in bytes of a file, without keeping it in memory; raises NotFound or BadInput."""
-    shown = name or visible(path.name)
+    shown = name or visible(path.name, longest=200)
     _require_file(path, shown)
     try:
         with path.open("rb") as stream:
@@ -63,7 +63,7 @@ def read(path: Path, name: str | None = None) -> Raw:
     >>> raw.frame["price"].tolist(), raw.places([1])
     (['2.5', nan], ['a.csv line 3'])
     """
-    shown = name or visible(path.name)
+    shown = name or visible(path.name, longest=200)
     _require_file(path, shown)
     try:
         content = path.read_bytes()
@@ -163,9 +163,13 @@ def _decompressed(content: bytes, codec: str, shown: str) -> bytes:
 
 
 def _require_file(path: Path, shown: str) -> None:
-    if path.is_dir():
+    try:
+        is_folder, exists = path.is_dir(), path.exists()
+    except OSError as error:  # a name that is too long, a link that leads to itself
+        raise _unreadable(error, shown) from None
+    if is_folder:
         raise BadInput("this is a folder, not a file", where=shown, next_step="name a file in it")
-    if not path.exists():
+    if not exists:
         raise NotFound(f"there is no file {shown}", next_step="check the path")
 
 
@@ -175,4 +179,4 @@ def _require_rows(table: pa.Table, shown: str) -> None:
 
 
 def _unreadable(error: OSError, shown: str) -> BadInput:
-    return BadInput(f"it cannot be read: {error.strerror}", where=shown, next_step="check its permissions")
+    return BadInput(f"it cannot be read: {error.strerror}", where=shown, next_step="check its name and its permissions")

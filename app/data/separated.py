@@ -14,6 +14,7 @@ from app.domain.text import visible
 MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL")
 BOM = b"\xef\xbb\xbf"
 MAX_COLUMNS = 100_000
+LONGEST_NAME = 256
 SAVE_AS_UTF8 = "save the file as UTF-8"
 
 
@@ -75,12 +76,20 @@ def lines_of(content: bytes, rows: Sequence[int]) -> list[int]:
 
 
 def require_columns(names: Sequence[str], where: str) -> None:
-    """Raise BadInput for no column, too many, or two of the same name."""
+    """Raise BadInput for no column, too many, a name that is too long, or two of the same name."""
     if not names:
         raise BadInput("there are no columns", where=where, next_step="name the columns in line 1")
     if len(names) > MAX_COLUMNS:
         raise BadInput(
             f"{len(names):,} columns; the limit is {MAX_COLUMNS:,}", where=where, next_step="is the separator right?"
+        )
+    long = next((name for name in names if len(name) > LONGEST_NAME), None)
+    if long is not None:
+        raise BadInput(
+            f"column {names.index(long) + 1} has a name of {len(long):,} characters "
+            f"({visible(long, longest=40)}); the limit is {LONGEST_NAME}",
+            where=where,
+            next_step="give it a shorter name; is the first line the header?",
         )
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:

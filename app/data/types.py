@@ -129,7 +129,7 @@ def quoted(value: object) -> str:
     """A value for a message: visible, short, in quotes when it is text.
 
     >>> quoted("a\\x1b[31m"), quoted(7.0)
-    ("'a\\\\x1b[31m'", '7')
+    ("'a\\\\e[31m'", '7')
     """
     if isinstance(value, str):
         return f"'{visible(value, longest=40)}'"

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from app.domain.errors import BadInput
 from app.domain.ids import is_name
 from app.domain.problem import METRICS_OF, MetricName, Task
+from app.domain.text import visible
 
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
@@ -227,11 +228,11 @@ def parse_project(text: str, where: str) -> ProjectFile:
         return ProjectFile.model_validate(document)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
+        key = visible(".".join(str(part) for part in first["loc"]), longest=200)
         message = first["msg"].removeprefix("Value error, ")
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise BadInput(
-            f"{key + ': ' if key else ''}{message}{more}", where=where, next_step=f"correct {where}"
+            f"{key + ': ' if key else ''}{visible(message)}{more}", where=where, next_step=f"correct {where}"
         ) from None
 
 

@@ -94,9 +94,11 @@ def storable(frame: pd.DataFrame) -> pa.Table:
     """A frame as the types that Delta knows: times in UTC microseconds, whole numbers signed, categories as text."""
     try:
         table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        reason = visible(str(error.args[-1] if error.args else error), longest=160)
-        raise BadInput(f"a column mixes types: {reason}", next_step="give it one type in features.py") from None
+    except (pa.ArrowException, OverflowError) as error:
+        reason = visible(error.args[-1] if error.args else error, longest=160)
+        raise BadInput(
+            f"a column has no type that can be stored: {reason}", next_step="give it one type in features.py"
+        ) from None
     kinds = [_delta_type(field.type, field.name) for field in table.schema]
     columns = [column.cast(kind, safe=False) for column, kind in zip(table.columns, kinds, strict=True)]
     names = stored_names(table.column_names)

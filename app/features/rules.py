@@ -13,6 +13,7 @@ import pandas as pd
 
 from app.domain.errors import BadInput, Place
 from app.domain.text import visible
+from app.features.output import harmless_output
 from app.features.source_code import Definitions
 
 
@@ -113,8 +114,11 @@ def load(text: str, file: str) -> Rules:
     before = sys.modules.get(name)
     sys.modules[name] = module
     try:
-        exec(code, module.__dict__)  # noqa: S102  the user's own feature code, which is what this program runs
-    except (Exception, SystemExit) as error:
+        with harmless_output():
+            exec(code, module.__dict__)  # noqa: S102  the user's own feature code, which is what this program runs
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise _failed("the feature code cannot be loaded", error, file) from error
     finally:
         if before is None:
@@ -137,8 +141,11 @@ def run(rules: Rules, name: str, inputs: Mapping[str, pd.DataFrame]) -> pd.DataF
     """
     rule = rules.rules[name]
     try:
-        result = rule.function(**{parameter: inputs[parameter].copy(deep=False) for parameter in rule.parameters})
-    except (Exception, SystemExit) as error:
+        with harmless_output():
+            result = rule.function(**{parameter: inputs[parameter].copy(deep=False) for parameter in rule.parameters})
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise _failed(f"function {name!r} failed", error, rules.file) from error
     where = str(Place(rules.file, line=rule.line))
     if not isinstance(result, pd.DataFrame):
@@ -187,9 +194,9 @@ def _failed(what: str, error: BaseException, file: str) -> BadInput:
         if trace.tb_frame.f_code.co_filename == file:
             line = trace.tb_lineno
         trace = trace.tb_next
-    words = visible(str(error), longest=200)
+    words = visible(error, longest=200)
     return BadInput(
-        f"{what}: {type(error).__name__}{': ' + words if words else ''}",
+        f"{what}: {visible(type(error).__name__, longest=80)}{': ' + words if words else ''}",
         where=str(Place(file, line=line)),
         next_step=f"correct {file}, and try its tests: python -m pytest {file.rsplit('/', 1)[0]}",
     )

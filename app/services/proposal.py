@@ -16,6 +16,7 @@ from app.services.workspaces import actor
 
 if TYPE_CHECKING:
     from app.data.proposing import Proposed
+    from app.data.readers import Raw
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,35 @@ def propose(file: Path, *, target: str | None = None, time: str | None = None, e
     from app.data import proposing, readers
 
     raw = readers.read(file)
-    return Proposal(file, raw.digest, proposing.propose(raw, target=target, time=time, entity=entity))
+    proposed = proposing.propose(raw, target=target, time=time, entity=entity)
+    _require_kept(raw, proposed)
+    return Proposal(file, raw.digest, proposed)
+
+
+def _require_kept(raw: "Raw", proposed: "Proposed") -> None:
+    """Refuse now what the ingest of the proposed project would refuse."""
+    from app.data import contract, project_text
+
+    text = project_text.project_toml("proposed", proposed, owner="x", file="x", pattern="*")
+    source = parse_project(text, raw.file).sources[project_text.SOURCE]
+    rejected = contract.check(raw.frame, source, name=project_text.SOURCE, where=raw.file).rejected
+    if len(rejected) > source.max_quarantined_share * len(raw.frame):
+        raise Refused(
+            f"{len(rejected):,} of {len(raw.frame):,} rows could not be used "
+            f"(at most {source.max_quarantined_share:.0%} may go to quarantine). "
+            f"First: {visible(rejected[0].reason, longest=200)}",
+            where=raw.places([rejected[0].row])[0],
+            next_step="correct these rows, or take the column away",
+        )
+
+
+def require_name(name: str) -> None:
+    """Raise Refused for a name that cannot be a project's."""
+    if not is_name(name):
+        raise Refused(
+            f"'{visible(name, longest=80)}' cannot name a project",
+            next_step="use lower-case letters, digits, - and _, letter first",
+        )
 
 
 def write_project(workspace: Workspace, name: str, proposal: Proposal) -> ProjectWritten:
@@ -106,11 +135,7 @@ def write_project(workspace: Workspace, name: str, proposal: Proposal) -> Projec
     from app.data import project_text
     from app.data.readers import fingerprint
 
-    if not is_name(name):
-        raise Refused(
-            f"{visible(name)!r} cannot name a project",
-            next_step="use lower-case letters, digits, - and _, letter first",
-        )
+    require_name(name)
     folder = workspace.project_folder(name)
     if folder.exists():
         raise Refused(f"there is a project {name} already", next_step=f"choose another name, or remove projects/{name}")

@@ -22,6 +22,7 @@ from sqlmodel import Session, col
 from app.domain.errors import Refused, TrainmasterError
 from app.domain.ids import Ref
 from app.domain.states import CauseKind, RunState, TaskState
+from app.domain.text import text_of, visible
 from app.machine.environment import this_environment
 from app.machine.sampler import ProcessSample, sample_process
 from app.services.workspaces import OpenProject, actor, now
@@ -31,6 +32,8 @@ from app.store.tables import CharterVersion, LogLine, Project, ResourceSample, R
 
 HEARTBEAT_S = 2.0
 PROGRESS_S = 0.25
+LONGEST_LOG = 100_000
+"""Characters of one entry in a run's log."""
 
 
 class Cancelled(Refused):
@@ -264,7 +267,7 @@ class Heart:
     def log(self, says: str, level: str) -> None:
         """Remember a line until the next flush."""
         with self._lock:
-            self._lines.append((now(), level, says))
+            self._lines.append((now(), level, _storable(says)[:LONGEST_LOG]))
 
     def raise_if_cancelled(self) -> None:
         """Raise Cancelled when somebody asked for it."""
@@ -361,9 +364,16 @@ def commit_of(project: OpenProject) -> tuple[str | None, bool]:
 
 def first_line(error: BaseException) -> str:
     """The first line of an error, with its type when it is not one of ours; at most 500 characters."""
-    text = error.message if isinstance(error, TrainmasterError) else f"{type(error).__name__}: {error}"
-    where = f"{error.where}: " if isinstance(error, TrainmasterError) and error.where else ""
-    return (where + text.strip().split("\n", 1)[0])[:500]
+    if isinstance(error, TrainmasterError):
+        where = f"{error.where}: " if error.where else ""
+        return _storable(where + error.message.strip().split("\n", 1)[0])[:500]
+    says = visible(text_of(error).strip().split("\n", 1)[0])
+    return f"{visible(type(error).__name__, longest=80)}: {says}"[:500]
+
+
+def _storable(text: str) -> str:
+    """Text that a database takes: half of a surrogate pair is no character."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 __all__ = ["Cancelled", "RunContext", "TaskContext", "commit_of", "first_line", "register_project", "running"]

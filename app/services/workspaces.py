@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.domain.errors import NotFound, Refused
+from app.domain.errors import BadInput, NotFound, Refused
 from app.domain.project import ProjectFile, parse_project
 from app.domain.workspace import MARKER, Workspace
 from app.store.reader import Reader
@@ -147,7 +147,11 @@ def open_project(workspace: Workspace, name: str) -> OpenProject:
         raise NotFound(
             f"there is no project {name!r} in {workspace.root}", next_step="trainmaster init NAME --from FILE"
         )
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        shown = f"projects/{name}/project.toml"
+        raise BadInput(f"it is not UTF-8 (byte {error.start})", where=shown, next_step="save it as UTF-8") from None
     file = parse_project(text, f"projects/{name}/project.toml")
     if file.name != name:
         raise Refused(

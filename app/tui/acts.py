@@ -162,10 +162,9 @@ class Acts:
 
             done = registry.undo(
                 self.open_store(),
-                self._workspace,
                 self._project_of(model),
-                workspaces.actor(),
-                "undone from the control room",
+                by=workspaces.actor(),
+                reason="undone from the control room",
             )
             return f"{model} v{done.version} serves again"
 

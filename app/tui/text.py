@@ -1,4 +1,4 @@
-"""The one text boundary: whatever comes from outside becomes displayable text here, and only here.
+"""The one text boundary of the screens: whatever comes from outside becomes displayable text here, and only here.
 
 A value may hold escape sequences, markup, bidi overrides or a megabyte on one line. `plain` shows such characters as
 visible escapes and caps the length; `content` wraps the result for widgets that take `Content`. Nothing is ever markup.
@@ -8,11 +8,10 @@ from functools import lru_cache
 
 from textual.content import Content
 
+from app.domain.text import escape
+
 LIMIT = 400
 """How many characters of one value are shown at most."""
-
-_SPACES = {"\u00a0": " ", "\u2007": " ", "\u202f": " ", "\u3000": "  "}
-_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e", "\x07": "\\a"}
 
 
 def plain(value: object, limit: int = LIMIT) -> str:
@@ -43,21 +42,12 @@ def _escaped(text: str, limit: int) -> str:
     shown: list[str] = []
     length = 0
     for character in text:
-        piece = character if character.isprintable() else _escape(character)
+        piece = character if character.isprintable() else escape(character)
         length += len(piece)
         if length > limit:
             return "".join(shown)[: limit - 1] + "…"
         shown.append(piece)
     return "".join(shown)
-
-
-def _escape(character: str) -> str:
-    if character in _SPACES:
-        return _SPACES[character]
-    if character in _SHORT:
-        return _SHORT[character]
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def content(value: object, style: str = "", limit: int = LIMIT) -> Content:

@@ -27,4 +27,4 @@ def test_a_megabyte_is_cut_and_says_how_much_is_missing() -> None:
 
 
 def test_a_clipboard_attack_is_shown_and_not_sent() -> None:
-    assert visible("\x1b]52;c;aGk=\a") == r"\x1b]52;c;aGk=\x07"
+    assert visible("\x1b]52;c;aGk=\a") == r"\e]52;c;aGk=\a"

@@ -185,7 +185,7 @@ def test_promotions_and_rollbacks_of_many_processes_keep_one_version_each_round(
                     promote(workspace.root, 1 + (seed + turn) % 4, f"p{seed}")
                 else:
                     with open_store(workspace) as own:
-                        registry.rollback(own, workspace, "late", f"p{seed}", "back")
+                        registry.rollback(own, "late", by=f"p{seed}", reason="back")
             except Refused:
                 continue
 

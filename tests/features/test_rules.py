@@ -63,7 +63,7 @@ BROKEN = {
         "'x' twice",
         "f.py line 2",
     ),
-    "a hostile exception": ("def a(rows):\n    raise ValueError('\\x1b]52;c;x\\x07')\n", "\\x1b]52", "f.py line 2"),
+    "a hostile exception": ("def a(rows):\n    raise ValueError('\\x1b]52;c;x\\x07')\n", "\\e]52", "f.py line 2"),
 }
 
 

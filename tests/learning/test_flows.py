@@ -52,7 +52,7 @@ def test_a_file_becomes_a_version_in_production_and_every_step_is_recorded(store
     deployed = [
         deploy("late", workspace=root, parameters={"version": version, "reason": "better"}) for version in (1, 2)
     ]
-    back = registry.rollback(store, place, "late", "ana", "worse")
+    back = registry.rollback(store, "late", by="ana", reason="worse")
 
     assert [summary["model"] for summary in trained] == ["late/1", "late/2"]
     assert deployed[1]["replaced"] == 1

@@ -171,7 +171,7 @@ def test_a_hostile_file_name_is_taken_in_and_shown_harmlessly(workspace: Workspa
     (taken,) = take_in(store, project, "homes")
 
     assert taken.accepted == 3
-    assert taken.files[0].startswith("incoming/homes/a\\x1b[31m")
+    assert taken.files[0].startswith("incoming/homes/a\\e[31m")
     assert taken.files[0].isprintable()
     assert len(newest_snapshots(store, 1, ["homes"])) == 1
 

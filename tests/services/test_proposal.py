@@ -96,7 +96,7 @@ def test_every_choice_has_its_reason(tmp_path: Path) -> None:
         "note": "it is text that is different in every row",
     }
     assert any(
-        "1 value not a number, first 'unknown\\x1b" in line and "rows.csv line 6" in line for line in proposal.says
+        "1 value not a number, first 'unknown\\e" in line and "rows.csv line 6" in line for line in proposal.says
     )
     assert not any("\x1b" in line for line in proposal.says)
 

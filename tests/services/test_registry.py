@@ -69,7 +69,7 @@ def test_a_rollback_puts_the_previous_version_back_in_under_two_seconds(
     promote(store, project, 1)
     promote(store, project, 2)
 
-    back = registry.rollback(store, workspace, "late", "ana", "worse on Mondays")
+    back = registry.rollback(store, "late", by="ana", reason="worse on Mondays")
 
     assert (back.version, back.replaced) == (1, 2)
     assert back.seconds < 2
@@ -87,8 +87,8 @@ def test_undo_takes_a_rollback_back_and_a_promotion_too(
     promote(store, project, 1)
     promote(store, project, 2)
 
-    after_undo = registry.undo(store, workspace, "late", "ana")
-    after_redo = registry.undo(store, workspace, "late", "ana")
+    after_undo = registry.undo(store, "late", by="ana")
+    after_redo = registry.undo(store, "late", by="ana")
 
     assert (after_undo.version, after_redo.version) == (1, 2)
 
@@ -100,11 +100,11 @@ def test_rollbacks_walk_back_one_version_each_until_there_is_none(
     for version in (1, 2, 3):
         promote(store, project, version)
 
-    versions = [registry.rollback(store, workspace, "late", "ana", "why").version for _ in range(2)]
+    versions = [registry.rollback(store, "late", by="ana", reason="why").version for _ in range(2)]
 
     assert versions == [2, 1]
     with pytest.raises(Refused, match="no other version"):
-        registry.rollback(store, workspace, "late", "ana", "why")
+        registry.rollback(store, "late", by="ana", reason="why")
 
 
 def test_a_plan_names_what_changes_and_the_same_act_as_a_command(store: Store, project: OpenProject) -> None:

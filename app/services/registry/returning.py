@@ -9,7 +9,6 @@ from sqlmodel import Session, col
 
 from app.domain.errors import Refused
 from app.domain.states import DeploymentState, Stage
-from app.domain.workspace import Workspace
 from app.learning.canary import check_in_child
 from app.services.registry.packages import find_project, package_of, production_version
 from app.services.registry.switching import Switch, Switched, active_deployment, move_production
@@ -20,7 +19,7 @@ from app.store.tables import Deployment, ModelVersion, StageTransition
 Choice = Callable[[Session, int], Deployment | None]
 
 
-def rollback(store: Store, workspace: Workspace, project: str, by: str, reason: str) -> Switched:  # noqa: ARG001
+def rollback(store: Store, project: str, *, by: str, reason: str) -> Switched:
     """Put the version that served before the active one back, proven exactly equal on its stored sample.
 
     Raises Refused when nothing served before, without a reason, when the proof fails, or when somebody was faster;
@@ -29,7 +28,7 @@ def rollback(store: Store, workspace: Workspace, project: str, by: str, reason: 
     return _return(store, project, by, reason, "model.rolled_back", _before)
 
 
-def undo(store: Store, workspace: Workspace, project: str, by: str, reason: str = "undo") -> Switched:  # noqa: ARG001
+def undo(store: Store, project: str, *, by: str, reason: str = "undo") -> Switched:
     """Take the last change of production back, whether it was a promotion or a rollback; raises as `rollback`."""
     return _return(store, project, by, reason, "model.change_undone", _replaced_last)
 

@@ -1,0 +1,258 @@
+"""Any process killed at any moment: its run says crashed, the store is clean, what was done stays."""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from app.domain.workspace import Workspace
+from app.services import infrastructure, runs, upkeep
+from app.services.proposal import propose, write_project
+from app.services.workspaces import make_workspace, open_store
+from app.store.engine import Store
+from tests.faults.made import counts, rows_csv, written
+
+PATIENCE_S = 60.0
+
+
+def make_small(workspace: Workspace, folder: Path) -> None:
+    """The project `one`, as `init` writes it from a small file."""
+    write_project(workspace, "one", propose(written(folder, "a.csv", rows_csv(400))))
+
+
+@contextmanager
+def pipeline(workspace: Workspace) -> "Iterator[subprocess.Popen[bytes]]":
+    """A run of the pipeline without any server, in a child that is gone afterwards."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "flows.pipeline", "--project", "one", "--workspace", str(workspace.root), "--quiet"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.wait(10)
+
+
+def require_clean(store: Store, workspace: Workspace) -> None:
+    """What fsck finds, which must be nothing."""
+    assert upkeep.fsck(store, workspace.features).problems == ()
+
+
+def killed_at_many_moments(store: Store, workspace: Workspace, folder: Path, moments: int) -> None:
+    """Kill a pipeline at moments spread over its life, heal, check, and let one end well at last."""
+    make_small(workspace, folder)
+    begun = time.monotonic()
+    with pipeline(workspace) as child:
+        assert child.wait(PATIENCE_S) == 0
+    life_s = time.monotonic() - begun
+    was_running = 0
+    for moment in range(moments):
+        with (workspace.project_folder("one") / "incoming" / "rows" / "rows.csv").open("a") as stream:
+            stream.write(f"{moment},ulm,1\n")  # something to do for every stage
+        known = runs_of(store)
+        with pipeline(workspace) as child:
+            time.sleep(life_s * (0.25 + 0.75 * (moment + 0.5) / moments))
+            child.kill()
+            child.wait(10)
+        running = {key for key, state in runs_of(store).items() if state == "running" and key not in known}
+        done = {key for key, state in runs_of(store).items() if state == "completed"}
+        before = counts(workspace)
+
+        healed = upkeep.heal(store)
+
+        was_running += bool(running)
+        assert {one.thing for one in healed} >= {f"run:{key}" for key in running}
+        after = runs_of(store)
+        assert {after[key] for key in running} <= {"crashed"}
+        assert {after[key] for key in done} <= {"completed"}
+        assert "running" not in after.values()
+        assert tasks_in(store, "running") == 0
+        assert counts(workspace) == before
+        assert upkeep.heal(store) == []
+        require_clean(store, workspace)
+    assert was_running >= moments // 2
+    assert tasks_in(store, "crashed") >= 1
+
+    before = counts(workspace)
+    with pipeline(workspace) as child:
+        assert child.wait(PATIENCE_S) == 0
+    assert counts(workspace)["model_version"] == before["model_version"] + 1
+    require_clean(store, workspace)
+
+
+def runs_of(store: Store) -> dict[str, str]:
+    """Every run and its state."""
+    return {row["key"]: row["state"] for row in store.reader.rows("SELECT key, state FROM run")}
+
+
+def tasks_in(store: Store, state: str) -> int:
+    """How many tasks are in a state."""
+    return int(store.reader.value("SELECT count(*) FROM task WHERE state = :state", {"state": state}))
+
+
+def test_a_pipeline_without_a_server_that_is_killed_is_healed_and_runs_again(
+    store: Store, workspace: Workspace, tmp_path: Path
+) -> None:
+    killed_at_many_moments(store, workspace, tmp_path / "given", 2)
+
+
+@pytest.mark.faults
+def test_a_pipeline_killed_at_fifteen_moments_is_healed_each_time(
+    store: Store, workspace: Workspace, tmp_path: Path
+) -> None:
+    killed_at_many_moments(store, workspace, tmp_path / "given", 15)
+
+
+@dataclass(frozen=True)
+class Live:
+    """A workspace whose services are up, with the project `one`."""
+
+    workspace: Workspace
+    store: Store
+
+    def pipeline(self) -> str:
+        """Ask the orchestrator for a run of the pipeline over new data."""
+        with (self.workspace.project_folder("one") / "incoming" / "rows" / "rows.csv").open("a") as stream:
+            stream.write(f"{time.time() % 1000:.3f},ulm,1\n")
+        return runs.request(self.store, self.workspace, "one", "pipeline")
+
+    def up_s(self) -> float:
+        """Bring everything up and give the seconds that it took."""
+        begun = time.monotonic()
+        infrastructure.up(self.workspace, timeout_s=PATIENCE_S)
+        return time.monotonic() - begun
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """One set of services for all kills."""
+    workspace = make_workspace(tmp_path_factory.mktemp("killed") / "workspace")
+    make_small(workspace, tmp_path_factory.mktemp("given"))
+    try:
+        infrastructure.up(workspace, timeout_s=90)
+        with open_store(workspace) as store:
+            yield Live(workspace, store)
+    finally:
+        infrastructure.down(workspace)
+
+
+def wait_for(live: Live, key: str, stage: str | None = None) -> str:
+    """The state of a run, once it has ended or has reached a stage."""
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        row = runs.row_of(live.store, key)
+        if row.finished_at is not None or (stage is not None and row.task == stage):
+            return row.state
+        time.sleep(0.02)
+    raise AssertionError(f"run {key} is {runs.row_of(live.store, key)}")
+
+
+def require_healed(live: Live, key: str) -> str:
+    """The run that was under way has ended and says how; the store is clean; a new run completes; gives the state."""
+    live.up_s()
+    state = wait_for(live, key)
+    row = runs.row_of(live.store, key)
+    assert state in ("completed", "crashed"), row
+    assert state == "completed" or (row.error and row.next_step == f"trainmaster runs logs {key}")
+    require_clean(live.store, live.workspace)
+    assert tasks_in(live.store, "running") == 0
+    assert wait_for(live, live.pipeline()) == "completed"
+    return state
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("names", [("worker",), ("orchestrator", "gateway", "watcher")], ids="+".join)
+def test_services_killed_while_a_pipeline_runs_cost_at_most_that_run(live: Live, names: tuple[str, ...]) -> None:
+    live.up_s()
+    key = live.pipeline()
+    wait_for(live, key, "train")
+
+    kill(live, *names)
+
+    require_healed(live, key)
+
+
+@pytest.mark.services
+def test_an_acknowledged_promotion_survives_the_death_of_everything(live: Live) -> None:
+    live.up_s()
+    if not counts(live.workspace)["model_version"]:
+        assert wait_for(live, live.pipeline()) == "completed"
+    newest = int(live.store.reader.value("SELECT max(version) FROM model_version"))
+    command = [sys.executable, "-m", "app.main", "models", "promote", "one", str(newest), "--reason", "it is better"]
+    command += ["--confirm", "one", "--json", "--workspace", str(live.workspace.root)]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    key = live.pipeline()
+    wait_for(live, key, "train")
+    os.kill(int(live.store.reader.value("SELECT pid FROM lease WHERE key = :key", {"key": key})), signal.SIGKILL)
+    kill(live, "supervisor", *infrastructure.SERVICES)
+
+    assert done.returncode == 0, done.stderr
+    assert require_healed(live, key) == "crashed"
+    kept = live.store.reader.rows(
+        "SELECT v.version FROM model_version v JOIN deployment d ON d.version_id = v.id AND d.state = 'active' "
+        "WHERE v.stage = 'production'"
+    )
+    assert [row["version"] for row in kept] == [newest]
+
+
+@pytest.mark.services
+def test_a_control_room_that_is_killed_takes_nothing_with_it(live: Live) -> None:
+    live.up_s()
+    pids = {one.service: one.pid for one in infrastructure.status(live.store)}
+    leader, follower = pty.openpty()
+    screen = subprocess.Popen(
+        [sys.executable, "-m", "app.main", "--workspace", str(live.workspace.root)],
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "36"},
+        start_new_session=True,
+    )
+    os.close(follower)
+    try:
+        assert b"Overview" in read_until(leader, b"Overview")
+        os.write(leader, b"3")
+        assert b"pipeline" in read_until(leader, b"pipeline")
+        key = live.pipeline()
+        wait_for(live, key, "train")
+        os.kill(screen.pid, signal.SIGKILL)
+        screen.wait(10)
+    finally:
+        screen.kill()
+        screen.wait(10)
+        os.close(leader)
+
+    assert wait_for(live, key) == "completed"
+    assert {one.service: one.pid for one in infrastructure.status(live.store)} == pids
+    require_healed(live, key)
+
+
+def kill(live: Live, *names: str) -> None:
+    """Kill services, with no chance to clean up."""
+    victims = [infrastructure.process_of(live.store, name) for name in names]
+    assert all(victims)
+    for victim in victims:
+        if victim is not None:
+            os.kill(victim.pid, signal.SIGKILL)
+
+
+def read_until(leader: int, wanted: bytes) -> bytes:
+    """What a terminal was given, until some text was there."""
+    seen, until = b"", time.monotonic() + 30
+    while wanted not in seen and time.monotonic() < until:
+        ready, _, _ = select.select([leader], [], [], 0.2)
+        if ready:
+            seen += os.read(leader, 65536)
+    return seen
