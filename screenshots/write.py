@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from app.services.workspaces import find_workspace
-from app.tui.actions import PLACES
+from app.domain.actions import PLACES
 from app.tui.app import ControlRoom
 
 FOLDER = Path(__file__).parent

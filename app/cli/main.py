@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("start:replay", "Let the next month of the sample year arrive."),
     "lineage": ("lineage:command", "What a thing came from, and what came from it."),
     "audit": ("audit:commands", "Who did what: list, and verify the chain."),
+    "keys": ("keys:command", "The keys of the control room."),
     "store": ("store:commands", "Check, back up and restore the store."),
 }
 """Name -> (module:attribute under app.cli, one line of help)."""

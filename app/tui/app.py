@@ -21,11 +21,11 @@ from textual.app import App, SystemCommand
 from textual.events import AppBlur, AppFocus
 from textual.screen import Screen
 
+from app.domain.actions import EVERYWHERE, PLACES, Keymap, sign
 from app.domain.errors import TrainmasterError
 from app.domain.workspace import Workspace
 from app.store.reader import Reader
 from app.tui import acts
-from app.tui.actions import EVERYWHERE, PLACES, Keymap, sign
 from app.tui.glyphs import SETS, Glyphs
 from app.tui.inks import Inks
 from app.tui.poller import INTERVAL_S

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from app.domain.actions import PLACES, Keymap, sign
 from app.store.reader import Reader
 from app.tui import words
-from app.tui.actions import PLACES, Keymap, sign
 from app.tui.lines import Line, Span, between, width_of
 from app.tui.poller import Health
 

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import app
+from app.domain import actions
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,3 +61,16 @@ def test_no_module_unpickles() -> None:
     ]
 
     assert offenders == []
+
+
+def test_the_readme_has_the_keys_of_the_table_of_actions() -> None:
+    text = (ROOT / "README.md").read_text()
+
+    assert actions.markdown() in text
+
+
+def test_the_readme_shows_pictures_that_are_there() -> None:
+    shown = re.findall(r"!\[[^]]*\]\(([^)]+)\)", (ROOT / "README.md").read_text())
+
+    assert shown
+    assert all((ROOT / name).is_file() for name in shown)

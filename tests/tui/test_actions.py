@@ -6,9 +6,7 @@ import sys
 
 import pytest
 
-from app.domain.errors import BadInput
-from app.domain.workspace import Workspace
-from app.tui.actions import (
+from app.domain.actions import (
     ACTIONS,
     EVERYWHERE,
     LIST,
@@ -23,6 +21,8 @@ from app.tui.actions import (
     markdown,
     table,
 )
+from app.domain.errors import BadInput
+from app.domain.workspace import Workspace
 from app.tui.grid import Grid
 from app.tui.settings import read_settings
 
@@ -116,7 +116,7 @@ def test_bad_settings_are_one_clear_error(workspace: Workspace, text: str) -> No
 
 
 def test_the_table_of_keys_is_printed_without_loading_textual() -> None:
-    program = "import sys; from app.tui import actions; assert actions.table(); print(sorted(sys.modules))"
+    program = "import sys; from app.domain import actions; assert actions.table(); print(sorted(sys.modules))"
 
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 

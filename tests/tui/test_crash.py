@@ -10,7 +10,7 @@ BROKEN = (
     "def broken(self):\n"
     "    raise RuntimeError('boom \\x1b]52;c;x\\x07 [/x]')\n"
     "PlaceScreen.do_go_last = broken\n"
-    "import app.tui.actions\n"
+    "import app.domain.actions\n"
 )
 
 

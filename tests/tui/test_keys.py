@@ -3,7 +3,7 @@
 import pytest
 from textual.events import Key
 
-from app.tui.actions import ACTIONS, EVERYWHERE, LIST, PLACES, Action
+from app.domain.actions import ACTIONS, EVERYWHERE, LIST, PLACES, Action
 from app.tui.dialogs.dialog import Dialog
 from app.tui.dialogs.help import Help
 from app.tui.grid import Grid

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from app.tui.actions import PLACES
+from app.domain.actions import PLACES
 from app.tui.app import ControlRoom
 from tests.tui.conftest import Room, settle
 

@@ -5,7 +5,7 @@ from textual.containers import Container
 from textual.events import Key
 from textual.screen import ModalScreen
 
-from app.tui.actions import EVERYWHERE, LIST, PLACES, Keymap, sign
+from app.domain.actions import EVERYWHERE, LIST, PLACES, Keymap, sign
 from app.tui.lines import Line, line
 from app.tui.panel import Panel
 

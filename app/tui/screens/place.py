@@ -10,9 +10,9 @@ from textual.events import Key, Resize, ScreenResume, ScreenSuspend
 from textual.screen import Screen
 from textual.widgets import Input
 
+from app.domain.actions import EVERYWHERE, LIST, PLACES, Action
 from app.store.reader import Reader
 from app.tui import shell
-from app.tui.actions import EVERYWHERE, LIST, PLACES, Action
 from app.tui.grid import Grid
 from app.tui.lines import Line, line
 from app.tui.panel import Bar, Panel
