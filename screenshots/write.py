@@ -1,11 +1,11 @@
-"""`python -m screenshots.write WORKSPACE`: one SVG a place at 120x36, and two at 80x24, from a workspace as it is."""
+"""`python -m screenshots.write WORKSPACE`: each place at 120x36, two at 80x24, the promotion dialog."""
 
 import asyncio
 import sys
 from pathlib import Path
 
-from app.services.workspaces import find_workspace
 from app.domain.actions import PLACES
+from app.services.workspaces import find_workspace
 from app.tui.app import ControlRoom
 
 FOLDER = Path(__file__).parent
@@ -24,11 +24,20 @@ async def write(workspace_root: Path, folder: Path = FOLDER) -> list[Path]:
             for place in places:
                 app.go(place)
                 await pilot.pause(1.0)
-                name = place if size[0] == 120 else f"{place}-80x24"
-                path = folder / f"{name}.svg"
-                path.write_text(app.export_screenshot(title="trainmaster"), encoding="utf-8")
-                written.append(path)
+                written.append(keep(app, folder, place if size[0] == 120 else f"{place}-80x24"))
+                if size[0] == 120 and place == "registry":
+                    await pilot.press("p")
+                    await pilot.pause(2.0)
+                    written.append(keep(app, folder, "promotion"))
+                    await pilot.press("escape")
     return written
+
+
+def keep(app: ControlRoom, folder: Path, name: str) -> Path:
+    """Write what the app shows now."""
+    path = folder / f"{name}.svg"
+    path.write_text(app.export_screenshot(title="trainmaster"), encoding="utf-8")
+    return path
 
 
 def main() -> int:
