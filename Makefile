@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed-from-lock
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo test check lint types test-fast test-services faults bench screenshots setup lock clean
+.PHONY: demo test check lint types test-fast test-services versions faults bench screenshots setup lock clean
 
 demo: setup
 	$(BIN)/trainmaster demo flight-demo
@@ -44,6 +44,14 @@ test-services: setup
 # Real services wait more than they compute, so they run beside the rest; each part prints when it has ended.
 test: setup
 	$(MAKE) --jobs=2 --output-sync=target test-services lint types test-fast
+
+# The fast tests on the other Pythons that are installed here, each in an environment of its own.
+versions:
+	@for version in 3.12 3.13; do \
+	  if python$$version -c '' 2>/dev/null; then \
+	    $(MAKE) test-fast VENV=.venv-$$version PYTHON=python$$version || exit 1; \
+	  else echo "python$$version is not installed: skipped"; fi; \
+	done
 
 faults: setup
 	$(BIN)/python -m pytest -q -m faults --timeout 1800
