@@ -227,7 +227,7 @@ def test_a_version_is_promoted_and_taken_back_from_the_keyboard_in_a_terminal(sh
         assert promoted, terminal.screen()
         assert terminal.shows("serves"), terminal.screen()
         terminal.press("z")
-        assert terminal.shows("puts v1 back"), terminal.screen()
+        assert terminal.shows("Undo the promotion of flight-delay v2"), terminal.screen()
         terminal.press("y")
         returned = eventually(lambda: stages()[1] == "production", 60)
         assert returned, terminal.screen()

@@ -172,5 +172,5 @@ def _whole(value: object) -> int:
     raise BadInput(
         f"the deploy run's version is {str(value)[:60]!r}, not a whole number from 1",
         where="parameters.version",
-        next_step="trainmaster models promote MODEL VERSION --reason REASON",
+        next_step="trainmaster models promote MODEL VERSION --reason REASON --confirm MODEL",
     )

@@ -36,7 +36,10 @@ def undo(store: Store, project: str, *, by: str, reason: str = "undo") -> Switch
 def _return(store: Store, project: str, by: str, reason: str, action: str, chosen: Choice) -> Switched:
     begun = time.monotonic()
     if not reason.strip() or not by.strip():
-        raise Refused("a rollback needs a reason", next_step=f"trainmaster models rollback {project} --reason REASON")
+        raise Refused(
+            "a rollback needs a reason",
+            next_step=f"trainmaster models rollback {project} --reason REASON --confirm {project}",
+        )
     with store.read() as session:
         row = find_project(session, project)
         current = production_version(session, project)
@@ -44,7 +47,7 @@ def _return(store: Store, project: str, by: str, reason: str, action: str, chose
         if current is None or back is None:
             raise Refused(
                 f"no other version of {project} was in production before",
-                next_step=f"trainmaster models promote {project} VERSION --reason REASON",
+                next_step=f"trainmaster models promote {project} VERSION --reason REASON --confirm {project}",
             )
         target = session.get_one(ModelVersion, back.version_id)
         package = package_of(session, target)

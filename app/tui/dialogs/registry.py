@@ -147,7 +147,9 @@ async def ask_undo(control: "ControlRoom") -> None:
     lines += fact("It was", f"promoted by {change.actor} {words.ago(change.created_at, control.clock())} ago")
     lines += fact("Because", change.reason or "–")
     lines += fact("Undo", "z again takes the undo back")
-    lines += fact("Same as", f"trainmaster models rollback {change.model} --reason REASON", "dim")
+    lines += fact(
+        "Same as", f"trainmaster models rollback {change.model} --reason REASON --confirm {change.model}", "dim"
+    )
 
     def done(confirmed: bool | None) -> None:
         if confirmed:
