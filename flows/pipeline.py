@@ -1,24 +1,11 @@
 """The pipeline flow: raw files to a registered version, and to production when asked; each step a run of its own."""
 
 from app.services.running import RunContext, TaskContext
+from flows.arrival import build, take_in
 from flows.deploy import deploy
-from flows.features import features
 from flows.harness import child_step, flow, main, stage
-from flows.ingest import ingest
 from flows.predict import predict
 from flows.train import train
-
-
-@stage("ingest")
-def take_in(task: TaskContext) -> dict[str, object]:
-    """Raw files become snapshots."""
-    return child_step(task, ingest)
-
-
-@stage("features")
-def build(task: TaskContext) -> dict[str, object]:
-    """Snapshots become features."""
-    return child_step(task, features)
 
 
 @stage("train")
