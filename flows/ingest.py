@@ -22,7 +22,7 @@ def ingest(run: RunContext) -> dict[str, object]:
         "quarantined": sum(result.quarantined for result in results),
         "snapshots": [key for result in results for key in result.snapshots],
         "sources": {result.source: result.says for result in results},
-        "says": "; ".join(f"{result.source}: {result.says}" for result in results),
+        "says": "; ".join(result.says for result in results),
     }
 
 
