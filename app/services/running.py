@@ -279,8 +279,7 @@ class Heart:
         sample = sample_process()
         self.peak_rss_bytes = max(self.peak_rss_bytes, sample.rss_bytes)
         with self._lock:
-            lines, self._lines = self._lines, []
-            first, self._line_seq = self._line_seq, self._line_seq + len(lines)
+            lines, first = list(self._lines), self._line_seq
             with self._store.write() as session:
                 connection = session.connection()
                 if lines:
@@ -295,6 +294,8 @@ class Heart:
                 self._sample_seq += 1
                 leases.renew(session, ledger.RUN_LEASE, self._key, now(), holder=self._holder)
                 state = connection.execute(select(col(Run.state)).where(col(Run.id) == self._run_id)).scalar_one()
+            self._lines.clear()  # only now: what could not be written is written at the next beat
+            self._line_seq += len(lines)
         self._cancelled = state is RunState.CANCELLED
 
     def _beat(self) -> None:
