@@ -1,0 +1,28 @@
+"""`project.toml`: charter, problem, requirement, sources, views, split, learner, gates, monitoring, feedback."""
+
+from app.domain.project.charter import Charter, Problem
+from app.domain.project.file import ProjectFile, canonical_json, parse_project
+from app.domain.project.gates import Gates
+from app.domain.project.learning import Learner, Split
+from app.domain.project.monitoring import Feedback, Monitoring
+from app.domain.project.section import Section
+from app.domain.project.sources import ColumnRule, Source
+from app.domain.project.views import Spine, View
+
+__all__ = [
+    "Charter",
+    "ColumnRule",
+    "Feedback",
+    "Gates",
+    "Learner",
+    "Monitoring",
+    "Problem",
+    "ProjectFile",
+    "Section",
+    "Source",
+    "Spine",
+    "Split",
+    "View",
+    "canonical_json",
+    "parse_project",
+]

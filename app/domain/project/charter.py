@@ -1,0 +1,44 @@
+"""Steps 1 and 3: `[charter]` and `[problem]`."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from app.domain.problem import METRICS_OF, MetricName, Task
+from app.domain.project.section import Column, Section, Text
+
+
+class Charter(Section):
+    """Step 1: why the model exists; no pipeline runs without a goal."""
+
+    goal: Text
+    kpi: Text
+    kpi_target: float | None = None
+    owner: Text
+    value_of_right: float = 0.0
+    cost_of_wrong: float = 0.0
+    kill_criterion: str = ""
+
+
+class Problem(Section):
+    """Step 3: what is predicted, for whom, when, and how it is judged."""
+
+    task: Annotated[Task, Field(strict=False)]
+    target: Column
+    metric: Annotated[MetricName | None, Field(strict=False)] = None
+    entity: tuple[Column, ...] = Field(default=(), strict=False)
+    event_time: Column | None = None
+    label_time: Column | None = None
+    slices: tuple[Column, ...] = Field(default=(), strict=False)
+
+    @property
+    def judged_by(self) -> MetricName:
+        """The metric that decides."""
+        return self.metric or METRICS_OF[self.task][0]
+
+    @model_validator(mode="after")
+    def _metric_fits_task(self) -> Self:
+        if self.metric is not None and self.metric not in METRICS_OF[self.task]:
+            names = ", ".join(METRICS_OF[self.task])
+            raise ValueError(f"metric {self.metric} does not fit a {self.task} task; choose one of {names}")
+        return self
