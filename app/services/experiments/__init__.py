@@ -1,6 +1,7 @@
 """Training, stage by stage: pull, split, fit, evaluate, register; bad data ends the run and registers nothing."""
 
-from app.services.experiments.fitting import evaluate, fit
+from app.services.experiments.evaluating import evaluate
+from app.services.experiments.fitting import fit
 from app.services.experiments.preparing import find_feature_set, pull, split
 from app.services.experiments.registering import all_metrics, register
 from app.services.experiments.results import Divided, Evaluated, Pulled, Registered

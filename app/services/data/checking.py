@@ -1,0 +1,70 @@
+"""One extracted batch: contract, quarantine, profile, and the bytes of its snapshot."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.domain.errors import BadInput, Refused
+from app.domain.project import Source
+from app.domain.text import visible
+from app.services.workspaces import OpenProject
+
+if TYPE_CHECKING:
+    from app.data.quarantine import QuarantineRecord
+    from app.data.snapshots import Packed
+
+
+@dataclass(frozen=True)
+class Batch:
+    path: str
+    name: str
+    digest: str
+    size_bytes: int
+    rows_in: int
+    packed: "Packed"
+    snapshot_digest: str
+    profile: bytes
+    quarantined: "list[QuarantineRecord]"
+
+
+def check_file(path: Path, name: str, source: str, declared: Source, project: OpenProject) -> Batch:
+    from app.data import contract, profile, quarantine, readers, snapshots
+
+    raw = readers.read(path, name)
+    checked = contract.check(raw.frame, declared, name=source, where=name)
+    rejected = list(quarantine.records(raw, checked.rejected))
+    rows_in = len(raw.frame)
+    if len(rejected) > declared.max_quarantined_share * rows_in:
+        raise Refused(
+            f"{len(rejected):,} of {rows_in:,} rows break the contract ({len(rejected) / rows_in:.1%}; "
+            f"the limit is {declared.max_quarantined_share:.1%}); nothing was taken in. "
+            f"First: {visible(rejected[0].reason, longest=200)}",
+            where=name,
+            next_step=f"correct the file, or [sources.{source}] in projects/{project.name}/project.toml",
+        )
+    reasons = Counter(record.rule for record in rejected)
+    packed = snapshots.pack(checked.accepted, time=declared.time)
+    relative = path.relative_to(project.folder).as_posix()
+    return Batch(
+        relative.encode(errors="backslashreplace").decode(),  # a file's name may hold bytes that are no text
+        name,
+        raw.digest,
+        raw.size_bytes,
+        rows_in,
+        packed,
+        snapshots.digest_of(packed.content, raw.digest),
+        profile.as_json(packed.table, rows_in=rows_in, reasons=reasons),
+        rejected,
+    )
+
+
+def require_enough_rows(batches: Sequence[Batch], source: str, declared: Source, *, known_before: bool) -> None:
+    accepted = sum(batch.packed.rows for batch in batches)
+    if batches and not known_before and accepted < declared.minimum_rows:
+        raise BadInput(
+            f"{accepted:,} rows keep the contract; [sources.{source}] asks for {declared.minimum_rows:,}",
+            where=batches[0].name,
+            next_step="deliver more rows, or lower minimum_rows in project.toml",
+        )
