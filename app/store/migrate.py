@@ -20,8 +20,9 @@ ADVISORY_LOCK = 0x7472_6D61  # "trma", PostgreSQL's name for our lock
 def migrate(store: Store, *, now: datetime | None = None, to: str | None = None) -> None:
     """Create the schema or bring it to the newest revision; one small read when there is nothing to do.
 
-    `to` stops at an older revision (for drafts and tests). A store with content is backed up into `backups/` beside it first. Raises Refused for a store of a newer
-    Trainmaster or of something else, Damaged for a broken file, Busy when another process migrates for a minute.
+    A store with content is backed up into `backups/` beside it first; `to` stops at an older revision (for drafts and
+    tests). Raises Refused for a store of a newer Trainmaster or of something else, Damaged for a broken file, Busy when
+    another process migrates for a minute.
     """
     if _needs_work(store) is None:
         return

@@ -117,7 +117,8 @@ def write() -> Path:
     (path,) = [*VERSIONS.glob(f"rev_{REVISIONS[-1]}_*.py")] or [VERSIONS / f"rev_{REVISIONS[-1]}_next.py"]
     path.write_text(render())
     ruff = shutil.which("ruff") or str(Path(sys.executable).with_name("ruff"))
-    subprocess.run([ruff, "format", "--quiet", str(path)], check=True)
+    for command in (["check", "--fix"], ["format"]):
+        subprocess.run([ruff, *command, "--quiet", str(path)], check=True)
     return path
 
 

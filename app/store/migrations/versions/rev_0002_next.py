@@ -1,8 +1,5 @@
 """What revision 0002 adds to 0001."""
 
-import sqlalchemy as sa
-from alembic import op
-
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -11,7 +8,6 @@ depends_on = None
 
 def upgrade() -> None:
     """Add it; new columns of old rows get the default that the code gives to new rows."""
-    pass
 
 
 def downgrade() -> None:
