@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 from app.services.data.checking import Batch, check_file, require_enough_rows
 from app.services.data.extracting import known_digests, known_digests_in, new_files
 from app.services.data.reading import declared_source, source_files
-from app.services.data.results import Ingested
-
-PARQUET = "application/vnd.apache.parquet"
+from app.services.data.results import PARQUET, Ingested
 
 
 def plan_ingest(run: RunContext) -> list[str]:
@@ -69,7 +67,8 @@ def _write(task: TaskContext, source: str, batches: Sequence[Batch]) -> Ingested
     with run.store.write() as session:
         known = known_digests_in(session, run.project_id, source)
         fresh = [batch for batch in batches if batch.digest not in known]
-        keys = [_write_one(session, run, source, batch, moment) for batch in fresh]
+        keyed = [_write_one(session, run, source, batch, moment) for batch in fresh]
+        keys = [key for key, _ in keyed]
         result = Ingested(
             source,
             tuple(batch.name for batch in fresh),
@@ -81,6 +80,9 @@ def _write(task: TaskContext, source: str, batches: Sequence[Batch]) -> Ingested
         )
         outputs = [Ref("snapshot", key) for key in keys]
         lineage.link(session, [(project_source, output, "extracted") for output in outputs], now=moment)
+        lineage.link(
+            session, [(Ref("snapshot", key), Ref("profile", digest), "profiled") for key, digest in keyed], now=moment
+        )
         if fresh:
             audit.record(
                 session,
@@ -94,7 +96,7 @@ def _write(task: TaskContext, source: str, batches: Sequence[Batch]) -> Ingested
     return result
 
 
-def _write_one(session: Session, run: RunContext, source: str, batch: Batch, moment: datetime) -> str:
+def _write_one(session: Session, run: RunContext, source: str, batch: Batch, moment: datetime) -> tuple[str, str]:
     packed = batch.packed
     content = artifacts.put(session, packed.content, kind="snapshot", media_type=PARQUET, now=moment)
     profile = artifacts.put(session, batch.profile, kind="profile", media_type="application/json", now=moment)
@@ -145,4 +147,4 @@ def _write_one(session: Session, run: RunContext, source: str, batch: Batch, mom
                 for record in batch.quarantined
             ],
         )
-    return row.key
+    return row.key, profile

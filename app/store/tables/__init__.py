@@ -5,7 +5,7 @@ from sqlmodel import SQLModel
 from app.store.tables.artifacts import Artifact, Chunk
 from app.store.tables.audit import AuditEvent
 from app.store.tables.charter import CharterVersion, Project
-from app.store.tables.data import QuarantinedRow, Snapshot, SourceFile
+from app.store.tables.data import Agreement, QuarantinedRow, Snapshot, SourceFile, Ticket
 from app.store.tables.experiments import Metric, MetricPoint, Parameter
 from app.store.tables.features import FeatureSet
 from app.store.tables.infrastructure import Lease, Service
@@ -18,6 +18,7 @@ from app.store.tables.serving import Deployment, PredictionBatch
 metadata = SQLModel.metadata
 
 __all__ = [
+    "Agreement",
     "Alert",
     "Artifact",
     "AuditEvent",
@@ -47,5 +48,6 @@ __all__ = [
     "SourceFile",
     "StageTransition",
     "Task",
+    "Ticket",
     "metadata",
 ]
