@@ -1,5 +1,8 @@
 """Data: sources become immutable snapshots; rows that break the contract go to quarantine."""
 
+from app.services.data.agreeing import Agreed, agree, agreement_of, require_agreement
+from app.services.data.comparing import SnapshotsCompared, compare_snapshots
+from app.services.data.importing import Imported, import_file
 from app.services.data.ingesting import ingest, plan_ingest
 from app.services.data.profiles import Profiled, profile_of
 from app.services.data.quarantine import (
@@ -19,24 +22,37 @@ from app.services.data.reading import (
     source_files,
 )
 from app.services.data.results import Ingested, SnapshotInfo
+from app.services.data.tickets import TicketMoved, open_ticket, resolve_ticket, take_ticket
 
 __all__ = [
+    "Agreed",
+    "Imported",
     "Ingested",
     "Profiled",
     "RowRepaired",
     "RowsRejected",
     "RowsReleased",
     "SnapshotInfo",
+    "SnapshotsCompared",
+    "TicketMoved",
+    "agree",
+    "agreement_of",
+    "compare_snapshots",
     "declared_source",
+    "import_file",
     "ingest",
     "newest_snapshots",
     "open_rows_of_rule",
+    "open_ticket",
     "plan_ingest",
     "profile_of",
     "quarantined_count",
     "reject",
     "release",
     "repair",
+    "require_agreement",
+    "resolve_ticket",
     "snapshot_bytes",
     "source_files",
+    "take_ticket",
 ]

@@ -21,6 +21,7 @@ from app.store.tables import QuarantinedRow, Run, Snapshot, SourceFile
 if TYPE_CHECKING:
     pass
 
+from app.services.data.agreeing import require_agreement
 from app.services.data.checking import Batch, check_file, require_enough_rows
 from app.services.data.extracting import known_digests, known_digests_in, new_files
 from app.services.data.reading import declared_source, source_files
@@ -45,6 +46,7 @@ def ingest(task: TaskContext, source: str) -> Ingested:
     """
     run = task.run
     declared = declared_source(run.project, source)
+    require_agreement(run.store, run.project, source)
     files = source_files(run.project, source)
     known = known_digests(run, source)
     new = new_files(run.project, files, known)
