@@ -36,5 +36,5 @@ def fit(task: TaskContext, divided: Divided) -> Fitted:
         progress=progress,
     )
     with task.run.store.write() as session:
-        task.complete(session, says=f"{fitted.rounds} rounds on {fitted.parameters['num_threads']} threads")
+        task.complete(session, says=f"{fitted.learner}: {fitted.rounds} rounds")
     return fitted

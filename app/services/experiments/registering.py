@@ -140,7 +140,7 @@ def _parameters(pulled: Pulled, divided: Divided, fitted: Fitted) -> dict[str, o
     return {
         **fitted.parameters,
         "rounds": fitted.rounds,
-        "learner": "lightgbm",
+        "learner": fitted.learner,
         "features": f"v{pulled.version}",
         "split.digest": divided.parts.digest,
         "rows.train": len(divided.parts.train),
