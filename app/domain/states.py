@@ -30,6 +30,16 @@ class TaskState(StrEnum):
     SKIPPED = "skipped"
 
 
+class TrialState(StrEnum):
+    """A trial's life; `failed` raised, gave NaN, or broke a limit; `lost` ran when its search was killed."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    PRUNED = "pruned"
+    FAILED = "failed"
+    LOST = "lost"
+
+
 class CauseKind(StrEnum):
     """Who or what asked for a run."""
 

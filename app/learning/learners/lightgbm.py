@@ -119,6 +119,8 @@ class Binned(Prepared):
 class Boosting(Growing):
     """Trees, one round after the other."""
 
+    stepwise = True
+
     def __init__(
         self, rows: "lightgbm.Dataset", watch: "lightgbm.Dataset | None", parameters: Mapping[str, Any], total: int
     ) -> None:

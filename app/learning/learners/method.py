@@ -73,6 +73,8 @@ class Fitted:
 class Growing(ABC):
     """A fit under way, of `total` rounds; a learner without rounds has one."""
 
+    stepwise: ClassVar[bool] = False
+    """Whether it can stop after each round; else it grows all at once."""
     total: int
     done: int = 0
 

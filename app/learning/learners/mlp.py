@@ -64,6 +64,8 @@ class Mlp(Estimator):
 class Epochs(Growing):
     """Epochs, one after the other; a regression's target is scaled while it is learned, and the last layer after."""
 
+    stepwise = True
+
     def __init__(self, method: Mlp, ready: Ready, learner: Learner, threads: int) -> None:
         self.total = int(learner.parameters.get("epochs", EPOCHS))
         self._ready = ready
