@@ -1,9 +1,11 @@
 """LightGBM for the three tasks, made so that the same input gives the same trees."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +13,9 @@ from app.domain.errors import BadInput
 from app.domain.problem import Task
 from app.domain.project import Learner
 from app.learning.openmp import usable_threads, wait_passively
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Progress = Callable[[int, int, Mapping[str, float]], None]
@@ -73,7 +78,7 @@ def settings(task: Task, learner: Learner, classes: int, threads: int) -> dict[s
 
 def fit(
     task: Task,
-    train: Floats,
+    train: Floats | pa.Table,
     target: Floats,
     *,
     learner: Learner,
@@ -81,7 +86,7 @@ def fit(
     classes: int = 0,
     rounds: int | None = None,
     threads: int | None = None,
-    watch: tuple[Floats, Floats] | None = None,
+    watch: tuple[Floats | pa.Table, Floats] | None = None,
     progress: Progress | None = None,
 ) -> Fitted:
     """Fit on an encoded matrix; `categories` are the places of category columns, `watch` rows that only draw a curve.
@@ -93,16 +98,16 @@ def fit(
     wait_passively()
     import lightgbm
 
+    from app.learning.dataset import make_dataset
+
     total = rounds or learner.rounds
     parameters = settings(task, learner, classes, threads or usable_threads())
-    names = [f"f{place}" for place in range(train.shape[1])]  # column names may hold anything, LightGBM's may not
     try:
-        rows = lightgbm.Dataset(
-            train, target, feature_name=names, categorical_feature=list(categories), params=parameters
-        )
+        rows = make_dataset(train, target, parameters=parameters, categories=categories)
         booster = lightgbm.Booster(parameters, rows)
         if watch is not None:
-            booster.add_valid(lightgbm.Dataset(watch[0], watch[1], reference=rows, params=parameters), "watched")
+            watched = make_dataset(watch[0], watch[1], parameters=parameters, categories=categories, reference=rows)
+            booster.add_valid(watched, "watched")
         points: dict[str, list[tuple[int, float]]] = {}
         every = max(1, total // POINTS)
         done, shown = 0, time.monotonic()

@@ -26,13 +26,13 @@ def fit(task: TaskContext, divided: Divided) -> Fitted:
 
     fitted = learners.fit(
         divided.signature.task,
-        divided.train,
+        divided.train_rows.table,
         divided.train_target,
         learner=learner,
         categories=[at for at, feature in enumerate(divided.signature.features) if feature.kind == "category"],
         classes=len(divided.signature.classes),
         rounds=whole_parameter(task.run.parameters, "rounds"),
-        watch=(divided.test, divided.test_target),
+        watch=(divided.test_rows.table, divided.test_target),
         progress=progress,
     )
     with task.run.store.write() as session:
