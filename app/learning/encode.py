@@ -78,7 +78,11 @@ class Encoded:
         """The columns as an Arrow table that shares their memory, for `make_dataset`."""
         import pyarrow as pa
 
-        return pa.table({f"f{place}": pa.array(values) for place, values in enumerate(self.columns)})
+        arrays = [
+            pa.array(values, mask=values == MISSING) if values.dtype == np.int32 else pa.array(values)
+            for values in self.columns
+        ]
+        return pa.table(arrays, names=[f"f{place}" for place in range(len(arrays))])
 
 
 def learn_signature(
@@ -215,6 +219,8 @@ def _column(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
 
 def _categories(column: pd.Series[Any]) -> tuple[str, ...]:
     values: Any
+    codes: np.ndarray[Any, Any]
+    counts: np.ndarray[Any, Any]
     if isinstance(column.dtype, pd.CategoricalDtype):
         codes, values = column.cat.codes.to_numpy(), column.cat.categories
         counts = np.bincount(codes[codes >= 0], minlength=len(values))
@@ -234,6 +240,7 @@ def _codes(column: pd.Series[Any], table: Sequence[str]) -> Codes:
     """The place of each value in the table, -1 for what is missing or unknown."""
     places = {text: place for place, text in enumerate(table)}
     values: Any
+    codes: np.ndarray[Any, Any]
     if isinstance(column.dtype, pd.CategoricalDtype):
         codes, values = column.cat.codes.to_numpy(), column.cat.categories
     else:

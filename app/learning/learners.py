@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Progress = Callable[[int, int, Mapping[str, float]], None]
+ON_GPU = ("gpu", "cuda")
 POINTS = 20
 SHOWN_S = 0.5
 OBJECTIVES = {
@@ -30,7 +31,7 @@ NAMES = {"binary_logloss": "log_loss", "multi_logloss": "log_loss", "auc": "auc"
 ALLOWED = frozenset(
     {
         "bagging_fraction", "bagging_freq", "cat_l2", "cat_smooth", "extra_trees", "feature_fraction",
-        "feature_fraction_bynode", "is_unbalance", "lambda_l1", "lambda_l2", "learning_rate", "linear_lambda",
+        "feature_fraction_bynode", "histogram_pool_size", "is_unbalance", "lambda_l1", "lambda_l2", "learning_rate", "linear_lambda",
         "max_bin", "max_cat_threshold", "max_cat_to_onehot", "max_delta_step", "max_depth", "min_data_in_bin",
         "min_data_in_leaf", "min_gain_to_split", "min_sum_hessian_in_leaf", "num_leaves", "num_threads",
         "path_smooth", "scale_pos_weight",
@@ -68,8 +69,12 @@ def settings(task: Task, learner: Learner, classes: int, threads: int) -> dict[s
         "metric": list(metrics),
         "seed": learner.seed,
         "deterministic": True,
-        "force_row_wise": True,
         "verbosity": -1,
+        **(
+            {"device_type": learner.device, "gpu_use_dp": True}
+            if learner.device in ON_GPU
+            else {"force_row_wise": True}
+        ),
     }
     if task is Task.MULTICLASS:
         fixed["num_class"] = classes

@@ -25,3 +25,5 @@ class Learner(Section):
     rounds: int = Field(default=300, ge=1, le=100_000)
     parameters: dict[str, float | int | str | bool] = Field(default_factory=dict)
     seed: int = 7
+    device: Literal["auto", "cpu", "gpu", "cuda"] = "auto"
+    device_policy: Literal["fall-back", "fail"] = "fall-back"
