@@ -32,3 +32,5 @@ class Learner(Section):
     parameters: dict[str, float | int | str | bool] = Field(default_factory=dict)
     seed: int = 7
     balance: bool = False
+    device: Literal["auto", "cpu", "gpu", "cuda"] = "auto"
+    device_policy: Literal["fall-back", "fail"] = "fall-back"

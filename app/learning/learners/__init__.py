@@ -3,7 +3,7 @@
 import importlib
 import time
 from collections.abc import Sequence
-from typing import cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from app.domain.problem import Task
 from app.domain.project import Learner, LearnerKind
 from app.learning.learners.method import Columns, Fitted, Floats, Growing, Method, Progress, Question, Rows
 from app.learning.openmp import usable_threads
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 KINDS: tuple[LearnerKind, ...] = get_args(LearnerKind)
 BASELINES: tuple[LearnerKind, ...] = ("dummy", "naive")
@@ -41,7 +44,7 @@ def method_of(kind: LearnerKind) -> Method:
 
 def fit(
     task: Task,
-    train: Floats,
+    train: "Floats | pa.Table",
     target: Floats,
     *,
     learner: Learner,
@@ -51,12 +54,12 @@ def fit(
     quantile: float | None = None,
     rounds: int | None = None,
     threads: int | None = None,
-    watch: tuple[Floats, Floats] | None = None,
+    watch: "tuple[Floats | pa.Table, Floats] | None" = None,
     progress: Progress | None = None,
 ) -> Fitted:
-    """Fit on an encoded matrix; `categories` are the places of category columns, `watch` rows that only draw a curve.
+    """Fit on encoded rows (`Encoded.table` or `.matrix`); `categories` are the places of category columns.
 
-    `progress(step, total, metrics)` is called with about twenty points of the curve, and every half second without
+    `watch` are rows that only draw a curve.     `progress(step, total, metrics)` is called with about twenty points of the curve, and every half second without
     metrics; it may raise to stop. The same input gives the same bytes. Raises BadInput for a question that the learner
     does not answer and for hyperparameters that it refuses.
     """

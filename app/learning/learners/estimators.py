@@ -3,25 +3,29 @@
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from app.domain.errors import BadInput, TrainmasterError
 from app.domain.problem import Task
 from app.domain.project import Learner
-from app.learning.learners.method import Columns, Floats, Growing, Method, Prepared, Question, Rows
+from app.learning.learners.method import Columns, Floats, Growing, Method, Prepared, Question, Rows, as_matrix
 from app.learning.learners.stored import answers, dump
 from app.learning.openmp import wait_passively
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Estimator(Method):
     """A scikit-learn learner."""
 
     def prepare(
-        self, question: Question, columns: Columns, rows: Rows, watch: Floats | None, learner: Learner
+        self, question: Question, columns: Columns, rows: Rows, watch: "Floats | pa.Table | None", learner: Learner
     ) -> Prepared:
         """Fit the preprocessing on the rows."""
+        rows = Rows(as_matrix(rows.matrix), rows.target, rows.weights)
         return Ready(self, question, columns, rows, watch, self.preprocessing(columns, rows))
 
     def preprocessing(self, columns: Columns, rows: Rows) -> Any:
@@ -50,15 +54,18 @@ class Ready(Prepared):
         question: Question,
         columns: Columns,
         rows: Rows,
-        watch: Floats | None,
+        watch: "Floats | pa.Table | None",
         preprocessing: Any,
     ) -> None:
         wait_passively()
         self.method, self.question, self.columns, self.preprocessing = method, question, columns, preprocessing
         with learning(method.kind):
-            matrix = rows.matrix if preprocessing is None else preprocessing.fit_transform(rows.matrix)
-            self.watch = watch if preprocessing is None or watch is None else preprocessing.transform(watch)
-        self.rows = Rows(matrix, rows.target, rows.weights)
+            matrix = as_matrix(rows.matrix)
+            seen = None if watch is None else as_matrix(watch)
+            if preprocessing is not None:
+                matrix = preprocessing.fit_transform(matrix)
+                seen = None if seen is None else preprocessing.transform(seen)
+        self.rows, self.watch = Rows(matrix, rows.target, rows.weights), seen
 
     def begin(self, learner: Learner, threads: int) -> Growing:
         """Begin a fit."""

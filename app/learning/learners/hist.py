@@ -1,12 +1,15 @@
 """scikit-learn's histogram gradient boosting; it takes missing values and categories as they are."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from app.domain.project import Learner, Range
 from app.learning.learners.estimators import Estimator, OneFit, Ready, classification
-from app.learning.learners.method import Columns, Floats, Growing, Prepared, Question, Rows
+from app.learning.learners.method import Columns, Floats, Growing, Prepared, Question, Rows, as_matrix
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MOST_CODES = 254
 MOST_THREADS = 2
@@ -42,7 +45,7 @@ class Hist(Estimator):
         from sklearn.compose import ColumnTransformer
         from sklearn.impute import SimpleImputer
 
-        empty = _empty(rows.matrix)
+        empty = _empty(as_matrix(rows.matrix))
         if not empty:
             return None
         kept = [at for at in range(rows.matrix.shape[1]) if at not in empty]
@@ -51,10 +54,11 @@ class Hist(Estimator):
         return ColumnTransformer([part for part in parts if part[2]])
 
     def prepare(
-        self, question: Question, columns: Columns, rows: Rows, watch: Floats | None, learner: Learner
+        self, question: Question, columns: Columns, rows: Rows, watch: "Floats | pa.Table | None", learner: Learner
     ) -> Prepared:
         """The same, with the places that the columns have after it."""
-        empty = _empty(rows.matrix)
+        rows = Rows(as_matrix(rows.matrix), rows.target, rows.weights)
+        empty = _empty(as_matrix(rows.matrix))
         order = [at for at in range(rows.matrix.shape[1]) if at not in empty] + empty
         places = tuple(order.index(at) for at in columns.categories if at not in empty)
         moved = Columns(tuple(columns.names[at] for at in order), places)
@@ -64,7 +68,7 @@ class Hist(Estimator):
         """Columns with more categories than bins count as numbers."""
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-        few = [at for at in columns.categories if not (rows.matrix[:, at] > MOST_CODES - 1).any()]
+        few = [at for at in columns.categories if not (as_matrix(rows.matrix)[:, at] > MOST_CODES - 1).any()]
         values = self.values(learner, max_iter=learner.rounds, early_stopping=False, random_state=learner.seed)
         values["categorical_features"] = few or None
         if classification(question.task):

@@ -9,19 +9,22 @@ import numpy as np
 from app.domain.errors import BadInput
 from app.domain.problem import Task
 from app.domain.project import Learner, Range
+from app.learning.dataset import make_dataset
 from app.learning.learners.method import Columns, Floats, Growing, Method, Prepared, Question, Rows
 from app.learning.openmp import wait_passively
 
 if TYPE_CHECKING:
     import lightgbm
+    import pyarrow as pa
 
 OBJECTIVES = {Task.BINARY: "binary", Task.MULTICLASS: "multiclass", Task.REGRESSION: "regression"}
+ON_GPU = ("gpu", "cuda")
 BINNING = ("max_bin", "min_data_in_bin")
 """Hyperparameters that change the bins: rows are binned again for each of their values."""
 ALLOWED = frozenset(
     {
         "bagging_fraction", "bagging_freq", "cat_l2", "cat_smooth", "extra_trees", "feature_fraction",
-        "feature_fraction_bynode", "lambda_l1", "lambda_l2", "learning_rate", "linear_lambda",
+        "feature_fraction_bynode", "histogram_pool_size", "lambda_l1", "lambda_l2", "learning_rate", "linear_lambda",
         "max_bin", "max_cat_threshold", "max_cat_to_onehot", "max_delta_step", "max_depth", "min_data_in_bin",
         "min_data_in_leaf", "min_gain_to_split", "min_sum_hessian_in_leaf", "num_leaves", "num_threads",
         "path_smooth", "is_unbalance", "scale_pos_weight",
@@ -65,10 +68,11 @@ class LightGbm(Method):
             "metric": ["None"],
             "seed": learner.seed,
             "deterministic": True,
-            "force_row_wise": True,
             "feature_pre_filter": False,
             "verbosity": -1,
         }
+        on_gpu = {"device_type": learner.device, "gpu_use_dp": True}
+        fixed |= on_gpu if learner.device in ON_GPU else {"force_row_wise": True}
         if question.quantile is not None:
             fixed |= {"objective": "quantile", "alpha": question.quantile}
         if question.task is Task.MULTICLASS:
@@ -80,7 +84,7 @@ class LightGbm(Method):
         return float(rounds) * float(learner.parameters.get("num_leaves", 31))
 
     def prepare(
-        self, question: Question, columns: Columns, rows: Rows, watch: Floats | None, learner: Learner
+        self, question: Question, columns: Columns, rows: Rows, watch: "Floats | pa.Table | None", learner: Learner
     ) -> Prepared:
         """Bin the rows."""
         return Binned(self, question, columns, rows, watch, learner)
@@ -90,26 +94,22 @@ class Binned(Prepared):
     """Rows in bins."""
 
     def __init__(
-        self, method: LightGbm, question: Question, columns: Columns, rows: Rows, watch: Floats | None, learner: Learner
+        self, method: LightGbm, question: Question, columns: Columns, rows: Rows, watch: "Floats | pa.Table | None", learner: Learner
     ) -> None:
         wait_passively()
-        import lightgbm
-
         self._method, self._question = method, question
         parameters = method.settings(question, learner, 0)
-        names = [f"f{place}" for place in range(rows.matrix.shape[1])]  # ours may hold anything, LightGBM's may not
-        self._rows = lightgbm.Dataset(
-            rows.matrix,
-            rows.target,
-            weight=rows.weights,
-            feature_name=names,
-            categorical_feature=list(columns.categories),
-            params=parameters,
-        )
-        self._watch = None
-        if watch is not None:
-            no_target = np.zeros(len(watch))
-            self._watch = lightgbm.Dataset(watch, no_target, reference=self._rows, params=parameters)
+        places = columns.categories
+        with _refusals():
+            self._rows = make_dataset(
+                rows.matrix, rows.target, weight=rows.weights, parameters=parameters, categories=places
+            )
+            self._watch = None
+            if watch is not None:
+                no_target = np.zeros(watch.shape[0])
+                self._watch = make_dataset(
+                    watch, no_target, parameters=parameters, categories=places, reference=self._rows
+                )
 
     def begin(self, learner: Learner, threads: int) -> Growing:
         """Begin to boost."""

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from app.domain.errors import BadInput
 from app.domain.problem import Task
 from app.domain.project import Learner, LearnerKind
 from app.domain.project.search import Space
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Format = Literal["lightgbm-text", "skops"]
@@ -51,11 +54,26 @@ class Columns:
 
 @dataclass(frozen=True)
 class Rows:
-    """Encoded rows to learn from: a float64 matrix (NaN is missing), the target, and a weight for each row or None."""
+    """Encoded rows to learn from: a matrix or Arrow table, the target, and a weight for each row or None."""
 
-    matrix: Floats = field(repr=False)
+    matrix: "Floats | pa.Table" = field(repr=False)
     target: Floats = field(repr=False)
     weights: Floats | None = field(default=None, repr=False)
+
+
+def as_matrix(rows: "Floats | pa.Table") -> Floats:
+    """Encoded rows as one column-major float64 matrix; what is missing in an Arrow table is NaN.
+
+    >>> import pyarrow as pa
+    >>> as_matrix(pa.table({"f0": pa.array([1, None], pa.int32())})).tolist()
+    [[1.0], [nan]]
+    """
+    if isinstance(rows, np.ndarray):
+        return cast(Floats, rows)
+    matrix = np.empty((rows.num_rows, rows.num_columns), dtype=np.float64, order="F")
+    for place, column in enumerate(rows.columns):
+        matrix[:, place] = column.to_numpy()
+    return matrix
 
 
 @dataclass(frozen=True)
@@ -118,7 +136,7 @@ class Method(ABC):
 
     @abstractmethod
     def prepare(
-        self, question: Question, columns: Columns, rows: Rows, watch: Floats | None, learner: Learner
+        self, question: Question, columns: Columns, rows: Rows, watch: "Floats | pa.Table | None", learner: Learner
     ) -> Prepared:
         """Make rows (and the rows to watch) ready."""
 

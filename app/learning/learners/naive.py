@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from app.domain.errors import BadInput
 from app.domain.project import Learner
 from app.learning.learners.estimators import Estimator, classification
-from app.learning.learners.method import Columns, Floats, Question, Rows
+from app.learning.learners.method import Columns, Floats, Question, Rows, as_matrix
 
 METHODS = ("rate", "last", "seasonal")
 MOST_SEASONS = 60
@@ -61,7 +61,7 @@ def choose(method: str, columns: Columns, rows: Rows, smoothing: float) -> int:
     """The column whose groups differ most after smoothing, by the sum of squares between them; -1 when there is none."""
     best, most = -1, 0.0
     for place in columns.numbers if method == "seasonal" else columns.categories:
-        values, codes = np.unique(rows.matrix[:, place], return_inverse=True)
+        values, codes = np.unique(as_matrix(rows.matrix)[:, place], return_inverse=True)
         if len(values) < 2 or (method == "seasonal" and len(values) > MOST_SEASONS):
             continue
         counts = np.bincount(codes)

@@ -8,16 +8,18 @@ from app.store.tables.charter import CharterVersion, Project
 from app.store.tables.data import QuarantinedRow, Snapshot, SourceFile
 from app.store.tables.experiments import Metric, MetricPoint, Parameter
 from app.store.tables.features import FeatureSet
-from app.store.tables.infrastructure import Lease, Service
+from app.store.tables.infrastructure import Admission, Estimate, Lease, Service
 from app.store.tables.lineage import LineageEdge
 from app.store.tables.monitoring import Alert, Decision, MonitorReport, Signal
 from app.store.tables.registry import GateResult, Model, ModelVersion, StageTransition
+from app.store.tables.reproduction import Reproduction
 from app.store.tables.runs import LogLine, ResourceSample, Run, Task
 from app.store.tables.serving import Deployment, PredictionBatch
 
 metadata = SQLModel.metadata
 
 __all__ = [
+    "Admission",
     "Alert",
     "Artifact",
     "AuditEvent",
@@ -25,6 +27,7 @@ __all__ = [
     "Chunk",
     "Decision",
     "Deployment",
+    "Estimate",
     "FeatureSet",
     "GateResult",
     "Lease",
@@ -39,6 +42,7 @@ __all__ = [
     "PredictionBatch",
     "Project",
     "QuarantinedRow",
+    "Reproduction",
     "ResourceSample",
     "Run",
     "Service",
