@@ -31,13 +31,12 @@ class TaskState(StrEnum):
 
 
 class TrialState(StrEnum):
-    """A trial's life; `failed` raised, gave NaN, or broke a limit; `lost` ran when its search was killed."""
+    """A trial's life; one that is given up is pruned, one that raised, gave NaN or broke a limit has failed."""
 
     RUNNING = "running"
     COMPLETED = "completed"
     PRUNED = "pruned"
     FAILED = "failed"
-    LOST = "lost"
 
 
 class CauseKind(StrEnum):

@@ -59,9 +59,9 @@ def fit(
 ) -> Fitted:
     """Fit on encoded rows (`Encoded.table` or `.matrix`); `categories` are the places of category columns.
 
-    `watch` are rows that only draw a curve.     `progress(step, total, metrics)` is called with about twenty points of the curve, and every half second without
-    metrics; it may raise to stop. The same input gives the same bytes. Raises BadInput for a question that the learner
-    does not answer and for hyperparameters that it refuses.
+    `watch` are rows that only draw a curve. `progress(step, total, metrics)` is called with about twenty points of it,
+    and every half second without metrics; it may raise to stop. The same input gives the same bytes. Raises BadInput
+    for a question that the learner does not answer and for hyperparameters that it refuses.
     """
     method = method_of(learner.kind)
     question = Question(task, classes, quantile)

@@ -1,4 +1,4 @@
-"""LightGBM, made so that the same input gives the same trees; rows are binned once, however many fits grow from them."""
+"""LightGBM, made so that the same input gives the same trees; rows are binned once for any number of fits."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -94,7 +94,13 @@ class Binned(Prepared):
     """Rows in bins."""
 
     def __init__(
-        self, method: LightGbm, question: Question, columns: Columns, rows: Rows, watch: "Floats | pa.Table | None", learner: Learner
+        self,
+        method: LightGbm,
+        question: Question,
+        columns: Columns,
+        rows: Rows,
+        watch: "Floats | pa.Table | None",
+        learner: Learner,
     ) -> None:
         wait_passively()
         self._method, self._question = method, question
@@ -113,7 +119,9 @@ class Binned(Prepared):
 
     def begin(self, learner: Learner, threads: int) -> Growing:
         """Begin to boost."""
-        return Boosting(self._rows, self._watch, self._method.settings(self._question, learner, threads), learner.rounds)
+        return Boosting(
+            self._rows, self._watch, self._method.settings(self._question, learner, threads), learner.rounds
+        )
 
 
 class Boosting(Growing):

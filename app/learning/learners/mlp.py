@@ -97,7 +97,9 @@ class Epochs(Growing):
     def watched(self) -> Floats:
         """Predictions, on the target's own scale."""
         question = self._ready.question
-        return answers(self._estimator, self._ready.watch, question.task, question.classes) * self._spread + self._middle
+        return (
+            answers(self._estimator, self._ready.watch, question.task, question.classes) * self._spread + self._middle
+        )
 
     def content(self) -> bytes:
         """The model with the target's scale in its last layer, and without the state of the optimiser."""

@@ -58,7 +58,7 @@ class NaiveBaseline(Estimator):
 
 
 def choose(method: str, columns: Columns, rows: Rows, smoothing: float) -> int:
-    """The column whose groups differ most after smoothing, by the sum of squares between them; -1 when there is none."""
+    """The column whose groups differ most after smoothing, by the squares between them; -1 when there is none."""
     best, most = -1, 0.0
     for place in columns.numbers if method == "seasonal" else columns.categories:
         values, codes = np.unique(as_matrix(rows.matrix)[:, place], return_inverse=True)

@@ -85,7 +85,9 @@ def _same_bytes(content: bytes) -> bytes:
     """The archive with names by content, node numbers by order, and no time."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
-    names = {name: hashlib.sha256(part).hexdigest()[:32] + ".npy" for name, part in parts.items() if name[-4:] == ".npy"}
+    names = {
+        name: hashlib.sha256(part).hexdigest()[:32] + ".npy" for name, part in parts.items() if name[-4:] == ".npy"
+    }
     schema = json.loads(parts.pop("schema.json"))
     _renumber(schema, names, [0])
     out = io.BytesIO()

@@ -183,7 +183,9 @@ class Bench:
         if time.monotonic() >= deadline:
             return f"not done after {self._limits.seconds:g} s"
         if peak > self._memory + _size_of(self._laid):
-            return f"{peak / 2**30:.1f} GiB of memory, more than the {self._memory / 2**30:.1f} GiB that a trial may use"
+            return (
+                f"{peak / 2**30:.1f} GiB of memory, more than the {self._memory / 2**30:.1f} GiB that a trial may use"
+            )
         return ""
 
     def _answer(self, message: dict[str, Any], peak: int) -> Answer:

@@ -1,7 +1,7 @@
 """The rules of a search: what to try next (Optuna), when to give a trial up, which one is best, when to stop.
 
-The history is ours: a study is made anew from it before each suggestion, and its generator is seeded by the seed and the
-trial's number, so that a search that was killed goes on exactly as it would have.
+The history is ours: a study is made anew from it before each suggestion, and its generator is seeded by the seed and
+the trial's number, so that a search that was killed goes on exactly as it would have.
 """
 
 import math
@@ -9,7 +9,7 @@ import statistics
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from app.domain.problem import Direction
 from app.domain.project import Learner, LearnerKind, Search
@@ -100,7 +100,9 @@ def suggest(history: Sequence[Tried], search: Search, learner: Learner, directio
         study.add_trials(_known(history, search))
         trial = study.ask()
         kinds = tuple(search.learners)
-        kind: LearnerKind = trial.suggest_categorical("learner", kinds) if len(kinds) > 1 else kinds[0]
+        kind: LearnerKind = (
+            cast(LearnerKind, trial.suggest_categorical("learner", kinds)) if len(kinds) > 1 else kinds[0]
+        )
         space = space_of(kind, search)
         found = dict(fixed_of(space))
         for name, distribution in distributions_of(kind, space).items():

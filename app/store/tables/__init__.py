@@ -15,6 +15,7 @@ from app.store.tables.registry import GateResult, Model, ModelVersion, StageTran
 from app.store.tables.reproduction import Reproduction
 from app.store.tables.runs import LogLine, ResourceSample, Run, Task
 from app.store.tables.serving import Deployment, PredictionBatch
+from app.store.tables.trials import Experiment, Trial
 
 metadata = SQLModel.metadata
 
@@ -28,6 +29,7 @@ __all__ = [
     "Decision",
     "Deployment",
     "Estimate",
+    "Experiment",
     "FeatureSet",
     "GateResult",
     "Lease",
@@ -51,5 +53,6 @@ __all__ = [
     "SourceFile",
     "StageTransition",
     "Task",
+    "Trial",
     "metadata",
 ]
