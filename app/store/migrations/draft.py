@@ -73,8 +73,6 @@ def _filled(operations: list[Any]) -> Iterator[Any]:
             continue
         filled = []
         for each in change.ops:
-            if isinstance(each, ops.CreateForeignKeyOp) and each.constraint_name is None:
-                each.constraint_name = f"fk_{change.table_name}_{'_'.join(each.local_cols)}"  # SQLite's copy wants one
             if isinstance(each, ops.AddColumnOp) and not each.column.nullable:
                 each.column.server_default = _default(change.table_name, each.column)
                 filled.append(each.column)

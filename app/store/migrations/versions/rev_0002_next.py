@@ -196,7 +196,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("device", sa.String(length=16), server_default="cpu", nullable=False))
         batch_op.add_column(sa.Column("diff", sa.String(length=64), nullable=True))
         batch_op.create_index(batch_op.f("ix_run_diff"), ["diff"], unique=False)
-        batch_op.create_foreign_key("fk_run_diff", "artifact", ["diff"], ["digest"], ondelete="RESTRICT")
+        batch_op.create_foreign_key("run_diff_is_an_artifact", "artifact", ["diff"], ["digest"], ondelete="RESTRICT")
 
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.alter_column(

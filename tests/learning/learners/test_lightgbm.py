@@ -1,4 +1,4 @@
-"""Fitting: deterministic, bounded, and robust against odd data."""
+"""LightGBM: deterministic, bounded, and the same as LightGBM itself."""
 
 import numpy as np
 import pytest
