@@ -57,6 +57,15 @@ class Workspace:
         return self.state / "predictions"
 
     @property
+    def secrets_file(self) -> Path:
+        """NAME=value lines that sources refer to as ${NAME}, mode 0600."""
+        return self.state / "secrets"
+
+    def spool(self, project: str, source: str) -> Path:
+        """Where the pieces of a source lie until the store holds them."""
+        return self.state / "spool" / project / source
+
+    @property
     def token_file(self) -> Path:
         """The token of gateway and orchestrator, mode 0600."""
         return self.state / "token"

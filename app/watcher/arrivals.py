@@ -17,6 +17,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 
 from app.domain.errors import TrainmasterError
+from app.domain.project import Source
 from app.domain.states import CauseKind, RunState
 from app.domain.workspace import Workspace
 from app.services import runs
@@ -127,7 +128,7 @@ class Arrivals(FileSystemEventHandler):
             sources = open_project(self.workspace, project).file.sources.values()
         except TrainmasterError:
             return []
-        return [source.path for source in sources if source.watch]
+        return [_pattern(source) for source in sources if source.watch and source.path]
 
     def _unknown_by_size(self, project: str) -> set[Path]:
         folder = self.workspace.project_folder(project)
@@ -176,6 +177,12 @@ class Arrivals(FileSystemEventHandler):
                 .limit(1)
             ).first()
         return found is not None
+
+
+def _pattern(source: Source) -> str:
+    """The glob of a source of files; a folder stands for all that is in it."""
+    path = source.path or ""
+    return path if any(mark in path for mark in "*?[") or Path(path).suffix else f"{path}/**/*"
 
 
 def has_begun(store: Store, project: str) -> bool:
