@@ -73,7 +73,7 @@ def list_snapshots(
 
 
 @commands.command("test")
-def test(
+def probe(
     source: Annotated[str, typer.Argument(help="The source.")],
     workspace: WorkspaceDir = None,
     project: ProjectName = None,
@@ -81,11 +81,11 @@ def test(
     json: Json = False,
 ) -> None:
     """Check the connection of a source and show a few of its rows; nothing is taken in."""
-    from app.services.data import test_source
+    from app.services.data import try_source
     from app.services.workspaces import open_project
 
     with reading(workspace) as (place, _):
-        tested = test_source(open_project(place, chosen_project(place, project)), source, rows=rows)
+        tested = try_source(open_project(place, chosen_project(place, project)), source, rows=rows)
     emit(
         tested,
         as_json=json,
@@ -114,7 +114,7 @@ def secret(
     value = getpass.getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
     with opened(workspace) as (place, store):
         done = set_secret(store, place, name, value)
-    emit(done, as_json=json, human=lambda: done.says)
+    emit(done, as_json=json, human=lambda: print(done.says))
 
 
 @commands.command()
@@ -137,7 +137,7 @@ def receive(
             total += count
             row = run_flow(place, store, name, "ingest", {"source": source}, quiet=True)
             say(f"{count:,} lines: run {row.key} {row.state}")
-    emit({"source": source, "lines": total}, as_json=json, human=lambda: f"{total:,} lines were received")
+    emit({"source": source, "lines": total}, as_json=json, human=lambda: print(f"{total:,} lines were received"))
 
 
 @commands.command()

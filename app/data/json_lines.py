@@ -29,7 +29,7 @@ def read(file: TextFile, found: Survey) -> pa.Table:
     return pa.table({name: _readable(table[name]) for name in table.column_names})
 
 
-def lines_of(file: TextFile, _: Survey, rows: Sequence[int]) -> list[int]:
+def lines_of(file: TextFile, found: Survey, rows: Sequence[int]) -> list[int]:  # noqa: ARG001
     """The lines (from 1) on which data rows (from 0, ascending) stand; empty lines are counted."""
     wanted = set(rows)
     return [line for ordinal, (line, _) in enumerate(_lines(file)) if ordinal in wanted]

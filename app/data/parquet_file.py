@@ -36,8 +36,8 @@ def read(file: TextFile) -> pa.Table:
         )
     try:
         with (
-            io.BytesIO(packed) if packed is not None else file.path.open("rb") as stream,
-            pq.ParquetFile(stream) as parquet,
+            io.BytesIO(packed) if packed is not None else pa.PythonFile(file.path.open("rb"), mode="r") as opened,
+            pq.ParquetFile(opened) as parquet,
         ):
             require_columns(list(parquet.schema_arrow.names), shown)
             _require_bounded(parquet.metadata, size, shown)
@@ -81,11 +81,13 @@ def _require_bounded(metadata: pq.FileMetaData, size: int, shown: str) -> None:
 
 
 def _plain(table: pa.Table) -> pa.Table:
-    """Without pandas metadata, with dictionaries as text and decimals as numbers."""
+    """Without pandas metadata, with dictionaries and empty columns as text and decimals as numbers."""
     fields = []
     for field in table.schema:
         kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
         if pa.types.is_decimal(kind):
             kind = pa.float64()
+        elif pa.types.is_null(kind):
+            kind = pa.string()
         fields.append(pa.field(field.name, kind))
     return table.replace_schema_metadata(None).cast(pa.schema(fields))

@@ -116,7 +116,8 @@ def _no_moment(zone: str) -> str:
 
 
 def _in_zone(naive: pd.Series, zone: str) -> pd.Series:
-    return naive.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+    local: pd.Series = naive.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+    return local
 
 
 def _moments(values: pd.Series, zone: str) -> pd.Series:

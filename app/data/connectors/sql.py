@@ -1,7 +1,7 @@
 """A query of a database, by SQLAlchemy URL; with a watermark column, only the rows after the last one."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -155,14 +155,16 @@ class Sql:
     @contextmanager
     def _connection(self) -> Iterator["Connection"]:
         engine = self._engine()
+        connection = engine.connect()
         try:
-            with engine.connect() as connection:
-                if connection.dialect.name == "postgresql":
-                    connection = connection.execution_options(postgresql_readonly=True)
-                elif connection.dialect.name == "sqlite":
-                    connection.exec_driver_sql("PRAGMA query_only=ON")
-                yield connection
+            if connection.dialect.name == "postgresql":
+                connection.execution_options(postgresql_readonly=True)
+            elif connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA query_only=ON")
+            yield connection
         finally:
+            with suppress(Exception):  # the other side may be gone
+                connection.close()
             engine.dispose()
 
     def _engine(self) -> "Engine":
@@ -203,7 +205,7 @@ class Sql:
         except (exc.OperationalError, exc.InterfaceError, exc.InternalError) as error:
             state = str(getattr(error.orig, "sqlstate", None) or "")
             refused = state.startswith(REFUSING) or "authentication failed" in str(error.orig)
-            passing = not state or state.startswith(AGAIN)
+            passing = state.startswith(AGAIN) if state else not _is_wrong(str(error.orig))
             kind = Refused if refused else Unavailable if passing else BadInput
             raise self.place.error(kind, _reason(error)) from None
         except exc.SQLAlchemyError as error:
@@ -215,6 +217,11 @@ class Sql:
         except (ValueError, OSError) as error:
             kind = Unavailable if isinstance(error, OSError) else BadInput
             raise self.place.error(kind, f"{type(error).__name__}: {error}") from None
+
+
+def _is_wrong(says: str) -> bool:
+    """Whether SQLite says that the statement is wrong, not that the database is held by another."""
+    return any(words in says for words in ("syntax error", "no such ", "unrecognized token", "incomplete input"))
 
 
 def _reason(error: Exception) -> str:

@@ -11,7 +11,7 @@ from app.services.data.receiving import receive
 from app.services.data.results import Ingested, SnapshotInfo
 from app.services.data.secrets import SecretSet, set_secret
 from app.services.data.sources import SourceState, source_states
-from app.services.data.testing import Tested, test_source
+from app.services.data.testing import Tested, try_source
 
 __all__ = [
     "Ingested",
@@ -28,5 +28,5 @@ __all__ = [
     "set_secret",
     "snapshot_bytes",
     "source_states",
-    "test_source",
+    "try_source",
 ]
