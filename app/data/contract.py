@@ -48,7 +48,7 @@ def check(frame: pd.DataFrame, source: Source, *, name: str, where: str) -> Chec
     """
     require_columns([str(column) for column in frame.columns], source, name=name, where=where)
     frame = frame.reset_index(drop=True)
-    converted, broken = typed(frame, source.columns)
+    converted, broken = typed(frame, source.columns, source.timezone)
     _require_numbers(converted, source.columns)
     by_schema, batch = failures(converted, source)
     broken += by_schema

@@ -5,7 +5,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.domain.project.section import Column, Section, Share, Text
+from app.domain.project.connections import Connection
+from app.domain.project.section import Column, Section, Share
 
 
 class ColumnRule(Section):
@@ -27,10 +28,9 @@ class ColumnRule(Section):
         return self.privacy in ("personal", "protected")
 
 
-class Source(Section):
-    """Steps 5 and 8: where raw rows come from; `path` is a glob relative to the project folder."""
+class Source(Connection):
+    """Steps 5 and 8: where raw rows come from, and what they must hold."""
 
-    path: Text
     columns: dict[Column, ColumnRule] = Field(default_factory=dict)
     unique_key: tuple[Column, ...] = Field(default=(), strict=False)
     time: Column | None = None
@@ -40,7 +40,6 @@ class Source(Section):
     maximum_batch_rows: int | None = Field(default=None, ge=1)
     max_age_hours: float | None = Field(default=None, gt=0)
     sign_off: Literal["optional", "required"] = "optional"
-    watch: bool = True
 
     @property
     def requirement_digest(self) -> str:

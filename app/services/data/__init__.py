@@ -19,9 +19,12 @@ from app.services.data.reading import (
     newest_snapshots,
     quarantined_count,
     snapshot_bytes,
-    source_files,
 )
+from app.services.data.receiving import receive
 from app.services.data.results import Ingested, SnapshotInfo
+from app.services.data.secrets import SecretSet, set_secret
+from app.services.data.sources import SourceState, source_states
+from app.services.data.testing import Tested, try_source
 from app.services.data.tickets import TicketMoved, open_ticket, resolve_ticket, take_ticket
 
 __all__ = [
@@ -32,8 +35,11 @@ __all__ = [
     "RowRepaired",
     "RowsRejected",
     "RowsReleased",
+    "SecretSet",
     "SnapshotInfo",
     "SnapshotsCompared",
+    "SourceState",
+    "Tested",
     "TicketMoved",
     "agree",
     "agreement_of",
@@ -47,12 +53,15 @@ __all__ = [
     "plan_ingest",
     "profile_of",
     "quarantined_count",
+    "receive",
     "reject",
     "release",
     "repair",
     "require_agreement",
     "resolve_ticket",
+    "set_secret",
     "snapshot_bytes",
-    "source_files",
+    "source_states",
     "take_ticket",
+    "try_source",
 ]

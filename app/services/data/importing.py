@@ -76,7 +76,9 @@ def import_file(store: Store, project: OpenProject, source: str, file: Path, *, 
     return Imported(source, visible(relative, longest=200), raw.digest, len(raw.frame), len(checked.rejected))
 
 
-def _target(project: OpenProject, source: str, pattern: str, name: str) -> Path:
+def _target(project: OpenProject, source: str, pattern: str | None, name: str) -> Path:
+    if pattern is None:
+        raise Refused(f"source {source} reads no folder", next_step="import into a source that has a path")
     parts = PurePosixPath(pattern).parts
     fixed = []
     for part in parts[:-1]:

@@ -102,7 +102,7 @@ def profile_of(store: Store, project: OpenProject, name: str) -> Profiled:
         return _of_source(store, project, name)
     snapshot = snapshot_named(store, project, name)
     if snapshot.profile is None:
-        raise NotFound(f"snapshot {snapshot.key} has no profile", next_step="trainmaster data ls")
+        raise NotFound(f"snapshot {snapshot.key} has no profile", next_step="trainmaster data snapshots")
     with store.read() as session:
         document = json.loads(artifacts.get(session, snapshot.profile))
     return Profiled(snapshot.source, snapshot.key, snapshot.profile, document)
@@ -124,7 +124,7 @@ def snapshot_named(store: Store, project: OpenProject, name: str) -> Snapshot:
             if found
             else f"there is no snapshot {visible(name)!r}"
         )
-        raise NotFound(what, next_step=f"trainmaster data ls --project {project.name}")
+        raise NotFound(what, next_step=f"trainmaster data snapshots --project {project.name}")
     return found[0]
 
 
