@@ -19,6 +19,7 @@ def contract(
     from app.services import data
     from app.services.workspaces import open_project
     from app.store.queries.data import counts_by_rule
+    from app.store.queries.profiles import rules_in_words
     from app.store.queries.tickets import signatures
 
     with opened(workspace) as (place, store):
@@ -87,23 +88,3 @@ def agree(
         there = open_project(place, chosen_project(place, project))
         done = data.agree(store, there, source, role, by=actor(), reason=reason)
     emit({**done.__dict__, "agreed": done.is_agreed}, as_json=json, human=lambda: say(done.says))
-
-
-def rules_in_words(rule: dict[str, object]) -> str:
-    """The rules of one column, in a few words.
-
-    >>> rules_in_words({"required": True, "minimum": 0.0, "maximum": 9.5, "allowed": None})
-    'required, 0 ... 9.5'
-    """
-    words = ["required"] if rule.get("required") else []
-    low, high = rule.get("minimum"), rule.get("maximum")
-    if low is not None or high is not None:
-        words.append(" ... ".join("" if end is None else f"{end:g}" for end in (low, high)).strip())
-    allowed = rule.get("allowed")
-    if isinstance(allowed, list | tuple):
-        words.append("one of " + ", ".join(map(str, allowed)))
-    if rule.get("unique"):
-        words.append("unique")
-    if rule.get("max_missing_share") is not None:
-        words.append(f"at most {rule['max_missing_share']:.0%} missing")
-    return ", ".join(words)
