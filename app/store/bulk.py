@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 from app.domain.errors import BadInput
 from app.domain.ids import new_key
 from app.domain.states import CauseKind, RunState
-from app.store.columns import split_number
+from app.store.columns import number_of, split_number
 from app.store.tables import Metric, MetricPoint, Parameter, Run
 
 BATCH = 5_000
@@ -55,8 +55,9 @@ def import_runs(session: Session, runs: Iterable[FinishedRun], *, project_id: in
         ids = _insert_runs(connection, rows)
         keys += [str(row["key"]) for row in rows]
         paired = list(zip(ids, batch, strict=True))
-        parameters = ((i, k, str(v)) for i, run in paired for k, v in run.parameters.items())
-        _insert(connection, Parameter, ("run_id", "key", "value"), parameters)
+        texts = ((i, k, str(v)) for i, run in paired for k, v in run.parameters.items())
+        parameters = ((i, k, text, number_of(text)) for i, k, text in texts)
+        _insert(connection, Parameter, ("run_id", "key", "value", "number"), parameters)
         metrics = ((i, k, *split_number(v)) for i, run in paired for k, v in run.metrics.items())
         _insert(connection, Metric, ("run_id", "key", "value", "special"), metrics)
     return keys

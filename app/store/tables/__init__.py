@@ -6,7 +6,7 @@ from app.store.tables.artifacts import Artifact, Chunk
 from app.store.tables.audit import AuditEvent
 from app.store.tables.charter import CharterVersion, Project
 from app.store.tables.data import QuarantinedRow, Snapshot, SourceFile
-from app.store.tables.experiments import Metric, MetricPoint, Parameter
+from app.store.tables.experiments import Baseline, Metric, MetricPoint, Parameter, RunNote, RunTag
 from app.store.tables.features import FeatureSet
 from app.store.tables.infrastructure import Lease, Service
 from app.store.tables.lineage import LineageEdge
@@ -21,6 +21,7 @@ __all__ = [
     "Alert",
     "Artifact",
     "AuditEvent",
+    "Baseline",
     "CharterVersion",
     "Chunk",
     "Decision",
@@ -41,6 +42,8 @@ __all__ = [
     "QuarantinedRow",
     "ResourceSample",
     "Run",
+    "RunNote",
+    "RunTag",
     "Service",
     "Signal",
     "Snapshot",

@@ -20,6 +20,8 @@ class Run(Table, table=True):
         Index("run_by_start", "started_at", "id"),
         Index("run_by_end", "finished_at", "id"),
         Index("run_by_duration", "duration_s", "id"),
+        Index("run_by_person", "requested_by", "id"),
+        Index("run_by_commit", "commit", "id"),
     )
     id: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True, max_length=12)
@@ -46,6 +48,7 @@ class Run(Table, table=True):
     error: str = long_text()
     next_step: str = long_text()
     peak_rss_bytes: int | None = size(nullable=True)
+    archived_at: datetime | None = moment(nullable=True)
 
 
 class Task(Table, table=True):

@@ -17,11 +17,10 @@ from app.store.queries.runs.detail import (
     run_detail,
     tasks_of,
 )
+from app.store.queries.runs.language import LANGUAGE, RunFilter, run_filter, sort_of
 from app.store.queries.runs.pages import (
-    LANGUAGE,
     SORTS,
     Cursor,
-    RunFilter,
     RunPage,
     RunRow,
     TopRun,
@@ -29,7 +28,6 @@ from app.store.queries.runs.pages import (
     _sorting,
     count_of_runs,
     page_of_runs,
-    run_filter,
     top_runs_by_metric,
 )
 
@@ -60,6 +58,7 @@ __all__ = [
     "resources_of",
     "run_detail",
     "run_filter",
+    "sort_of",
     "tasks_of",
     "top_runs_by_metric",
 ]
