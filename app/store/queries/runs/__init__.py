@@ -1,5 +1,6 @@
 """Runs: pages of the ledger, and everything of one run."""
 
+from app.store.queries.runs.comparing import Comparison, Line, Section, as_documents, compare_runs, margin_of
 from app.store.queries.runs.detail import (
     LogRow,
     MetricRow,
@@ -18,6 +19,7 @@ from app.store.queries.runs.detail import (
     tasks_of,
 )
 from app.store.queries.runs.language import LANGUAGE, RunFilter, run_filter, sort_of
+from app.store.queries.runs.notes import NoteRow, baseline_of, notes_of, tags_of
 from app.store.queries.runs.pages import (
     SORTS,
     Cursor,
@@ -34,23 +36,32 @@ from app.store.queries.runs.pages import (
 __all__ = [
     "LANGUAGE",
     "SORTS",
+    "Comparison",
     "Cursor",
+    "Line",
     "LogRow",
     "MetricRow",
+    "NoteRow",
     "PointRow",
     "RunDetail",
     "RunFilter",
     "RunPage",
     "RunRow",
     "SampleRow",
+    "Section",
     "TaskRow",
     "TopRun",
     "_conditions",
     "_sorting",
+    "as_documents",
+    "baseline_of",
+    "compare_runs",
     "count_of_runs",
     "last_log_lines_of",
     "log_lines_of",
+    "margin_of",
     "metrics_of",
+    "notes_of",
     "page_of_runs",
     "parameters_of",
     "point_keys_of",
@@ -59,6 +70,7 @@ __all__ = [
     "run_detail",
     "run_filter",
     "sort_of",
+    "tags_of",
     "tasks_of",
     "top_runs_by_metric",
 ]

@@ -8,6 +8,7 @@ from app.domain.errors import Usage
 from app.store.queries.charter import headline_metrics
 from app.store.queries.rows import made, number, where
 from app.store.queries.runs.language import RunFilter
+from app.store.queries.runs.notes import tags_of_runs
 from app.store.reader import Reader
 
 Cursor = tuple[str | float | int | None, int]
@@ -53,8 +54,10 @@ class RunRow:
     eta_s: float | None
     error: str
     next_step: str
+    archived_at: str | None = None
     metric: str | None = None
     value: float | None = None
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class TopRun:
 _KEYS = "SELECT r.id AS id, {value} AS sort_value FROM {source} {where}"
 _LIST = """
 SELECT r.id, r.key, r.flow, p.name AS project, r.state, r.cause, r.cause_key, r.requested_by, r.requested_at,
-  r.started_at, r.finished_at, r.duration_s, r.stages, r.stages_done, r.error, r.next_step,
+  r.started_at, r.finished_at, r.duration_s, r.stages, r.stages_done, r.error, r.next_step, r.archived_at,
   t.name AS task, t.says, t.share, t.eta_s, k.sort_value
 FROM ({keys}) k JOIN run r ON r.id = k.id JOIN project p ON p.id = r.project_id
 LEFT JOIN task t ON t.id = (SELECT id FROM task WHERE run_id = r.id ORDER BY ordinal DESC LIMIT 1)
@@ -259,12 +262,15 @@ def _with_headline(reader: Reader, rows: list[dict[str, Any]]) -> list[RunRow]:
         values = {
             (row["run_id"], row["key"]): number(row["value"], row["special"]) for row in reader.rows(sql, dict(keys))
         }
+    tags = tags_of_runs(reader, [row["id"] for row in rows])
     shown = []
     for row in rows:
         fields = {name: value for name, value in row.items() if name != "sort_value"}
         key = wanted.get(row["id"])
         value = values.get((row["id"], key)) if key else None
-        shown.append(RunRow(**fields, metric=key if value is not None else None, value=value))
+        shown.append(
+            RunRow(**fields, metric=key if value is not None else None, value=value, tags=tags.get(row["id"], ()))
+        )
     return shown
 
 
