@@ -142,7 +142,6 @@ def upgrade() -> None:
         sa.Column("error", sa.Text(), nullable=False),
         sa.Column("next_step", sa.Text(), nullable=False),
         sa.Column("peak_rss_bytes", sa.BigInteger(), nullable=True),
-        sa.Column("archived_at", sa.String(length=27), nullable=True),
         sa.ForeignKeyConstraint(["project_id"], ["project.id"], ondelete="RESTRICT"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("key"),
@@ -150,25 +149,12 @@ def upgrade() -> None:
     op.create_index(op.f("ix_run_cause_key"), "run", ["cause_key"], unique=False)
     op.create_index(op.f("ix_run_prefect_id"), "run", ["prefect_id"], unique=False)
     op.create_index(op.f("ix_run_requested_at"), "run", ["requested_at"], unique=False)
-    op.create_index("run_by_commit", "run", ["commit", "id"], unique=False)
     op.create_index("run_by_duration", "run", ["duration_s", "id"], unique=False)
     op.create_index("run_by_end", "run", ["finished_at", "id"], unique=False)
     op.create_index("run_by_flow", "run", ["flow", "id"], unique=False)
-    op.create_index("run_by_person", "run", ["requested_by", "id"], unique=False)
     op.create_index("run_by_project", "run", ["project_id", "flow", "id"], unique=False)
     op.create_index("run_by_start", "run", ["started_at", "id"], unique=False)
     op.create_index("run_by_state", "run", ["state", "id"], unique=False)
-    op.create_table(
-        "baseline",
-        sa.Column("project_id", sa.Integer(), nullable=False),
-        sa.Column("run_id", sa.Integer(), nullable=False),
-        sa.Column("pinned_by", sa.String(), nullable=False),
-        sa.Column("pinned_at", sa.String(length=27), nullable=False),
-        sa.ForeignKeyConstraint(["project_id"], ["project.id"], ondelete="RESTRICT"),
-        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
-        sa.PrimaryKeyConstraint("project_id"),
-    )
-    op.create_index(op.f("ix_baseline_run_id"), "baseline", ["run_id"], unique=False)
     op.create_table(
         "feature_set",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -239,26 +225,9 @@ def upgrade() -> None:
         sa.Column("run_id", sa.Integer(), nullable=False),
         sa.Column("key", sa.String(length=250), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
-        sa.Column("number", sa.Float(precision=53), nullable=True),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
         sa.PrimaryKeyConstraint("run_id", "key"),
         sqlite_with_rowid=False,
-    )
-    op.create_index(
-        "parameter_by_number",
-        "parameter",
-        ["key", "number", "run_id"],
-        unique=False,
-        sqlite_where=sa.text("number IS NOT NULL"),
-        postgresql_where=sa.text("number IS NOT NULL"),
-    )
-    op.create_index(
-        "parameter_by_text",
-        "parameter",
-        ["key", "value", "run_id"],
-        unique=False,
-        sqlite_where=sa.text("number IS NULL AND length(value) <= 200"),
-        postgresql_where=sa.text("number IS NULL AND length(value) <= 200"),
     )
     op.create_table(
         "resource_sample",
@@ -273,27 +242,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id", "seq"),
         sqlite_with_rowid=False,
     )
-    op.create_table(
-        "run_note",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("run_id", sa.Integer(), nullable=False),
-        sa.Column("at", sa.String(length=27), nullable=False),
-        sa.Column("actor", sa.String(), nullable=False),
-        sa.Column("says", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index("run_note_by_run", "run_note", ["run_id", "id"], unique=False)
-    op.create_table(
-        "run_tag",
-        sa.Column("run_id", sa.Integer(), nullable=False),
-        sa.Column("key", sa.String(length=250), nullable=False),
-        sa.Column("value", sa.String(length=500), nullable=False),
-        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
-        sa.PrimaryKeyConstraint("run_id", "key"),
-        sqlite_with_rowid=False,
-    )
-    op.create_index("run_tag_by_key", "run_tag", ["key", "value", "run_id"], unique=False)
     op.create_table(
         "snapshot",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -1,0 +1,122 @@
+"""What revision 0002 adds to 0001."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add it; new columns of old rows get the default that the code gives to new rows."""
+    op.create_table(
+        "bundle",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("manifest", sa.String(length=64), nullable=False),
+        sa.Column("commit", sa.String(length=64), nullable=False),
+        sa.Column("lock_digest", sa.String(length=64), nullable=False),
+        sa.Column("files", sa.Integer(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.String(length=27), nullable=False),
+        sa.ForeignKeyConstraint(["manifest"], ["artifact.digest"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("digest"),
+    )
+    with op.batch_alter_table("bundle", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_bundle_commit"), ["commit"], unique=False)
+        batch_op.create_index(batch_op.f("ix_bundle_manifest"), ["manifest"], unique=False)
+
+    op.create_table(
+        "baseline",
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("pinned_by", sa.String(), nullable=False),
+        sa.Column("pinned_at", sa.String(length=27), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("project_id"),
+    )
+    with op.batch_alter_table("baseline", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_baseline_run_id"), ["run_id"], unique=False)
+
+    op.create_table(
+        "ci_verdict",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("commit", sa.String(length=64), nullable=False),
+        sa.Column("branch", sa.Text(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("verdict", sa.String(length=32), nullable=False),
+        sa.Column("stage", sa.String(length=100), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("bundle_id", sa.Integer(), nullable=True),
+        sa.Column("duration_s", sa.Float(), nullable=False),
+        sa.Column("created_at", sa.String(length=27), nullable=False),
+        sa.ForeignKeyConstraint(["bundle_id"], ["bundle.id"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("ci_verdict", schema=None) as batch_op:
+        batch_op.create_index("ci_by_commit", ["commit", "project_id"], unique=False)
+        batch_op.create_index("ci_by_project", ["project_id", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_ci_verdict_bundle_id"), ["bundle_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_ci_verdict_created_at"), ["created_at"], unique=False)
+
+    op.create_table(
+        "run_note",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("at", sa.String(length=27), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("says", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("run_note", schema=None) as batch_op:
+        batch_op.create_index("run_note_by_run", ["run_id", "id"], unique=False)
+
+    op.create_table(
+        "run_tag",
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(length=250), nullable=False),
+        sa.Column("value", sa.String(length=500), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("run_id", "key"),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("run_tag", schema=None) as batch_op:
+        batch_op.create_index("run_tag_by_key", ["key", "value", "run_id"], unique=False)
+
+    with op.batch_alter_table("parameter", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("number", sa.Float(precision=53), nullable=True))
+        batch_op.create_index(
+            "parameter_by_number",
+            ["key", "number", "run_id"],
+            unique=False,
+            sqlite_where=sa.text("number IS NOT NULL"),
+            postgresql_where=sa.text("number IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "parameter_by_text",
+            ["key", "value", "run_id"],
+            unique=False,
+            sqlite_where=sa.text("number IS NULL AND length(value) <= 200"),
+            postgresql_where=sa.text("number IS NULL AND length(value) <= 200"),
+        )
+
+    with op.batch_alter_table("run", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("bundle", sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column("archived_at", sa.String(length=27), nullable=True))
+        batch_op.create_index("run_by_commit", ["commit", "id"], unique=False)
+        batch_op.create_index("run_by_person", ["requested_by", "id"], unique=False)
+
+
+def downgrade() -> None:
+    """A store goes back by its backup."""
+    raise NotImplementedError("restore the backup that was made before the migration")
