@@ -188,7 +188,8 @@ def _verdicts(runs: Sequence[RunDetail], metrics: Sequence[Mapping[str, float]],
     for run, values in zip(runs, metrics, strict=True):
         if run.row.key == base.key:
             continue
-        key = run.row.metric or base.metric
+        shared = (str(name) for name in MetricName if name in values and name in metrics[at])
+        key = run.row.metric or base.metric or next(shared, None)
         sentence = verdict_of(key, run.row.key[:6], values, base.key[:6], metrics[at]) if key else ""
         told += [sentence] if sentence else []
     return tuple(told)
