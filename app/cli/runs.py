@@ -6,6 +6,7 @@ import typer
 
 from app.cli.render import emit, fields, plain, short_time, table
 from app.cli.runs_compare import COMMANDS
+from app.cli.runs_exchange import export, import_
 from app.cli.session import Json, Limit, ProjectName, WorkspaceDir, group, opened, reading
 
 commands = group("What ran, what runs, and why it failed.")
@@ -181,3 +182,5 @@ def _as_dict(value: object) -> dict[str, object]:
 
 for command in COMMANDS:
     commands.command()(command)
+commands.command("export")(export)
+commands.command("import")(import_)

@@ -36,6 +36,13 @@ class FinishedRun:
     metrics: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
     key: str | None = None
+    cause_key: str | None = None
+    seed: int | None = None
+    commit: str | None = None
+    dirty: bool | None = None
+    environment: str = ""
+    requested: str | None = None
+    """The parameters of the request as JSON, when they are not those of the run."""
 
 
 def import_runs(session: Session, runs: Iterable[FinishedRun], *, project_id: int) -> list[str]:
@@ -87,8 +94,12 @@ def _row(run: FinishedRun, project_id: int) -> dict[str, Any]:
         "started_at": run.started_at,
         "finished_at": run.finished_at,
         "duration_s": run.duration_s,
-        "parameters": json.dumps(dict(run.parameters), sort_keys=True, allow_nan=False, default=str),
-        "environment": "{}",
+        "parameters": run.requested or json.dumps(dict(run.parameters), sort_keys=True, allow_nan=False, default=str),
+        "environment": run.environment or "{}",
+        "cause_key": run.cause_key,
+        "seed": run.seed,
+        "commit": run.commit,
+        "dirty": run.dirty,
         "stages_done": 0,
         "error": run.error,
         "next_step": "",

@@ -7,7 +7,7 @@ from app.store.tables.audit import AuditEvent
 from app.store.tables.charter import CharterVersion, Project
 from app.store.tables.ci import Bundle, CiVerdict
 from app.store.tables.data import QuarantinedRow, Snapshot, SourceFile
-from app.store.tables.experiments import Baseline, Metric, MetricPoint, Parameter, RunNote, RunTag
+from app.store.tables.experiments import Baseline, Metric, MetricPoint, Parameter, RunArtifact, RunNote, RunTag
 from app.store.tables.features import FeatureSet
 from app.store.tables.infrastructure import Lease, Service
 from app.store.tables.lineage import LineageEdge
@@ -45,6 +45,7 @@ __all__ = [
     "QuarantinedRow",
     "ResourceSample",
     "Run",
+    "RunArtifact",
     "RunNote",
     "RunTag",
     "Service",

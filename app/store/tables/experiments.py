@@ -81,10 +81,10 @@ class RunTag(Table, table=True):
     """A word that a person put on a run, with a value or without one."""
 
     __tablename__ = "run_tag"
-    __table_args__ = (Index("run_tag_by_key", "key", "value", "run_id"), {"sqlite_with_rowid": False})
+    __table_args__ = (Index("run_tag_by_key", "key", "run_id"), {"sqlite_with_rowid": False})
     run_id: int = refers("run.id", index=False, primary_key=True)
     key: str = Field(primary_key=True, min_length=1, max_length=250)
-    value: str = Field(default="", max_length=500)
+    value: str = long_text()
 
 
 class RunNote(Table, table=True):
@@ -97,6 +97,16 @@ class RunNote(Table, table=True):
     at: datetime = moment()
     actor: str
     says: str = long_text()
+
+
+class RunArtifact(Table, table=True):
+    """A file of a run that came from elsewhere, by its path below the run."""
+
+    __tablename__ = "run_artifact"
+    __table_args__ = {"sqlite_with_rowid": False}
+    run_id: int = refers("run.id", index=False, primary_key=True)
+    path: str = Field(primary_key=True, max_length=500)
+    artifact: str = refers("artifact.digest")
 
 
 class Baseline(Table, table=True):

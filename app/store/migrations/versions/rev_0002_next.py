@@ -69,6 +69,19 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_ci_verdict_created_at"), ["created_at"], unique=False)
 
     op.create_table(
+        "run_artifact",
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("path", sa.String(length=500), nullable=False),
+        sa.Column("artifact", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["artifact"], ["artifact.digest"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("run_id", "path"),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("run_artifact", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_run_artifact_artifact"), ["artifact"], unique=False)
+
+    op.create_table(
         "run_note",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("run_id", sa.Integer(), nullable=False),
@@ -85,13 +98,13 @@ def upgrade() -> None:
         "run_tag",
         sa.Column("run_id", sa.Integer(), nullable=False),
         sa.Column("key", sa.String(length=250), nullable=False),
-        sa.Column("value", sa.String(length=500), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
         sa.PrimaryKeyConstraint("run_id", "key"),
         sqlite_with_rowid=False,
     )
     with op.batch_alter_table("run_tag", schema=None) as batch_op:
-        batch_op.create_index("run_tag_by_key", ["key", "value", "run_id"], unique=False)
+        batch_op.create_index("run_tag_by_key", ["key", "run_id"], unique=False)
 
     with op.batch_alter_table("parameter", schema=None) as batch_op:
         batch_op.add_column(sa.Column("number", sa.Float(precision=53), nullable=True))
