@@ -103,7 +103,7 @@ class _Writer:
         files = self._artifacts()
         self._tags()
         at = self.target / self.experiment / row.key / "artifacts"
-        meta = {
+        meta: dict[str, object] = {
             "artifact_uri": at.as_uri(),
             "end_time": _ms(row.finished_at),
             "entry_point_name": "",
@@ -181,7 +181,7 @@ class _Writer:
             "dirty": None if detail.dirty is None else ("yes" if detail.dirty else "no"),
             "environment": detail.environment, "requested": detail.parameters,
         }  # fmt: skip
-        self.tags |= {OURS + name: value for name, value in ours.items() if value not in (None, "")}  # type: ignore[misc]
+        self.tags |= {OURS + name: value for name, value in ours.items() if value not in (None, "")}
         self.tags |= tags_of(self.reader, row.key)
         self.tags.setdefault(RUN_NAME, f"{row.flow} {row.key[:6]}")
         notes = "\n\n".join(note.says for note in reversed(notes_of(self.reader, row.key)))
