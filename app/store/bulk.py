@@ -40,6 +40,9 @@ class FinishedRun:
     seed: int | None = None
     commit: str | None = None
     dirty: bool | None = None
+    charter_digest: str | None = None
+    lock_digest: str | None = None
+    peak_rss_bytes: int | None = None
     environment: str = ""
     requested: str | None = None
     """The parameters of the request as JSON, when they are not those of the run."""
@@ -100,6 +103,9 @@ def _row(run: FinishedRun, project_id: int) -> dict[str, Any]:
         "seed": run.seed,
         "commit": run.commit,
         "dirty": run.dirty,
+        "charter_digest": run.charter_digest,
+        "lock_digest": run.lock_digest,
+        "peak_rss_bytes": run.peak_rss_bytes,
         "stages_done": 0,
         "error": run.error,
         "next_step": "",

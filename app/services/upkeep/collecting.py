@@ -86,8 +86,8 @@ def collect(store: Store, *, by: str, now: datetime | None = None) -> Plan:
         tables = dict(HISTORIES)
         for thing in found.free:
             if thing.kind in tables:
-                table = tables[thing.kind]
-                connection.execute(delete(table).where(col(table.run_id) == ids[thing.key]))
+                table = metadata.tables[str(tables[thing.kind].__tablename__)]
+                connection.execute(delete(table).where(table.c.run_id == ids[thing.key]))
         audit.record(
             session,
             actor=by,
@@ -155,18 +155,29 @@ def _mentioned(session: Session) -> dict[str, str]:
     return found
 
 
-_BORN = """SELECT r.id, r.key, r.archived_at,
-  CASE
-    WHEN r.archived_at IS NULL THEN 'its run is not archived'
-    WHEN EXISTS (SELECT 1 FROM model_version WHERE run_id = r.id) THEN 'a model version came from its run'
-    WHEN EXISTS (SELECT 1 FROM baseline WHERE run_id = r.id) THEN 'its run is a pinned baseline'
-    WHEN EXISTS (SELECT 1 FROM feature_set WHERE run_id = r.id) THEN 'features came from its run'
-    WHEN EXISTS (SELECT 1 FROM snapshot WHERE run_id = r.id) THEN 'a snapshot came from its run'
-    WHEN EXISTS (SELECT 1 FROM prediction_batch WHERE run_id = r.id) THEN 'predictions came from its run'
-    WHEN EXISTS (SELECT 1 FROM monitor_report WHERE run_id = r.id) THEN 'a report came from its run'
-    WHEN EXISTS (SELECT 1 FROM deployment WHERE run_id = r.id) THEN 'a deployment came from its run'
-    ELSE '' END AS why
-  FROM run r WHERE r.id IN (SELECT DISTINCT run_id FROM {table})"""
+_OWN = {
+    "task",
+    "parameter",
+    "metric",
+    "run_tag",
+    "run_note",
+    "run_artifact",
+    *(str(t.__tablename__) for _, t in HISTORIES),
+}
+"""Tables that hold the run itself; a row of any other table that names it came from it."""
+
+
+def _born(history: str) -> str:
+    """The query of runs with a history, and why it stays: the first table with a row that came from the run."""
+    reasons = [
+        f"WHEN EXISTS (SELECT 1 FROM {table.name} WHERE {column.name} = r.id) THEN 'a {table.name} names its run'"  # noqa: S608
+        for table in _tables()
+        if table.name not in _OWN
+        for column in table.columns
+        if any(key.column.table.name == "run" for key in column.foreign_keys)
+    ]
+    return f"""SELECT r.key, r.id, CASE WHEN r.archived_at IS NULL THEN 'its run is not archived'
+        {" ".join(reasons)} ELSE '' END AS why FROM run r WHERE r.id IN (SELECT DISTINCT run_id FROM {history})"""  # noqa: S608
 
 
 def _histories(session: Session) -> Iterator[tuple[Thing, bool]]:
@@ -178,7 +189,7 @@ def _histories(session: Session) -> Iterator[tuple[Thing, bool]]:
             int(run): int(rows)
             for run, rows in connection.exec_driver_sql(f"SELECT run_id, count(*) FROM {name} GROUP BY run_id")  # noqa: S608
         }
-        for number, key, _, why in connection.exec_driver_sql(_BORN.format(table=name)):
+        for key, number, why in connection.exec_driver_sql(_born(name)):
             rows = counts[int(number)]
             yield Thing(kind, str(key), 0, rows, why or "its run is archived and nothing came from it"), not why
 

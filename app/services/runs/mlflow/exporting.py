@@ -179,6 +179,8 @@ class _Writer:
             "duration_s": None if row.duration_s is None else repr(row.duration_s), "error": row.error,
             "seed": None if detail.seed is None else str(detail.seed), "commit": detail.commit,
             "dirty": None if detail.dirty is None else ("yes" if detail.dirty else "no"),
+            "charter_digest": detail.charter_digest, "lock_digest": detail.lock_digest,
+            "peak_rss_bytes": None if detail.peak_rss_bytes is None else str(detail.peak_rss_bytes),
             "environment": detail.environment, "requested": detail.parameters,
         }  # fmt: skip
         self.tags |= {OURS + name: value for name, value in ours.items() if value not in (None, "")}

@@ -133,6 +133,9 @@ def _finished(run: ForeignRun, key: str) -> FinishedRun:
         seed=int(ours["seed"]) if ours.get("seed", "").lstrip("-").isdecimal() else None,
         commit=ours.get("commit") or run.tags.get("mlflow.source.git.commit"),
         dirty={"yes": True, "no": False}.get(ours.get("dirty", "")),
+        charter_digest=_digest(ours.get("charter_digest")),
+        lock_digest=_digest(ours.get("lock_digest")),
+        peak_rss_bytes=int(ours["peak_rss_bytes"]) if ours.get("peak_rss_bytes", "").isdecimal() else None,
         environment=_document(ours.get("environment", "")),
         requested=_document(ours.get("requested", "")) or "{}",
     )
@@ -227,6 +230,10 @@ def _number(text: str | None) -> float | None:
         return float(text or "")
     except ValueError:
         return None
+
+
+def _digest(text: str | None) -> str | None:
+    return text if text and len(text) <= 64 else None
 
 
 def _document(text: str) -> str:
