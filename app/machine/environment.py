@@ -34,7 +34,7 @@ def this_environment() -> Environment:
     >>> len(this_environment().lock_digest)
     64
     """
-    installed = sorted({f"{d.metadata['Name'].lower()}=={d.version}" for d in importlib.metadata.distributions()})
+    installed = sorted(_installed())
     packages = {name: importlib.metadata.version(name) for name in WATCHED if _is_installed(name)}
     return Environment(
         python=platform.python_version(),
@@ -44,6 +44,14 @@ def this_environment() -> Environment:
         packages=packages,
         lock_digest=hashlib.sha256("\n".join(installed).encode()).hexdigest(),
     )
+
+
+def _installed() -> set[str]:
+    """`name==version` of every distribution, by its folder's name: to parse 250 files of metadata takes half a second."""
+    stems: set[str] = set()
+    for folder in filter(os.path.isdir, dict.fromkeys(sys.path)):
+        stems |= {entry.name.rsplit(".", 1)[0] for entry in os.scandir(folder) if entry.name.endswith(".dist-info")}
+    return {"==".join(stem.lower().rsplit("-", 1)) for stem in stems}
 
 
 def _is_installed(name: str) -> bool:
