@@ -215,9 +215,11 @@ def test_6_an_edited_rule_is_a_new_version_and_the_difference_is_shown(shell: Sh
 
 @pytest.mark.usefixtures("as_committed")
 def test_7_a_change_of_rules_names_what_caused_it(shell: Shell) -> None:
-    (shell.project / "features.py").write_text(CODE.replace('["home", "size"]', '["home", "size", "town"]').replace(
-        '"size", "town"]]', '"size"]].assign(twice=homes["size"] * 2)'
-    ))
+    (shell.project / "features.py").write_text(
+        CODE.replace('["home", "size"]', '["home", "size", "town"]').replace(
+            '"size", "town"]]', '"size"]].assign(twice=homes["size"] * 2)'
+        )
+    )
 
     built = shell.tm("features", "build", "--caused-by", "feedback:twice-the-size")
     edges = shell.tm("lineage", f"features:{built['features']}")["edges"]
