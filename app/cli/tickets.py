@@ -1,12 +1,17 @@
 """`trainmaster data tickets`: requests for a change of data, from one role to another's queue."""
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli.render import emit, say, short_time, table
 from app.cli.session import Json, Limit, ProjectName, WorkspaceDir, chosen_project, opened, reading
 from app.domain.roles import Role
+
+if TYPE_CHECKING:
+    from app.services.data import TicketMoved
+    from app.store.queries.tickets import TicketRow
 
 commands = typer.Typer(
     help="Requests for a change of data, from one role to another's queue.",
@@ -41,7 +46,7 @@ def list_tickets(
     with reading(workspace) as (_, reader):
         rows = tickets(reader, project=project, role=role, closed=everything, limit=limit)
     emit(
-        rows,
+        [_named(row) for row in rows],
         as_json=json,
         human=lambda: table(
             ["ticket", "state", "from", "for", "source", "title", "by", "opened", "answer"],
@@ -75,7 +80,7 @@ def open_one(
         done = data.open_ticket(
             store, there, title, by=actor(), wish=wish, source=source, from_role=from_role, for_role=for_role
         )
-    emit(done, as_json=json, human=lambda: say(done.says))
+    emit(_named(done), as_json=json, human=lambda: say(done.says))
 
 
 @commands.command()
@@ -86,7 +91,7 @@ def take(ticket: Key, workspace: WorkspaceDir = None, json: Json = False) -> Non
 
     with opened(workspace) as (_, store):
         done = data.take_ticket(store, ticket, by=actor())
-    emit(done, as_json=json, human=lambda: say(done.says))
+    emit(_named(done), as_json=json, human=lambda: say(done.says))
 
 
 @commands.command()
@@ -103,4 +108,10 @@ def resolve(
 
     with opened(workspace) as (_, store):
         done = data.resolve_ticket(store, ticket, by=actor(), answer=answer, declined=decline)
-    emit(done, as_json=json, human=lambda: say(done.says))
+    emit(_named(done), as_json=json, human=lambda: say(done.says))
+
+
+def _named(ticket: "TicketRow | TicketMoved") -> dict[str, object]:
+    """The ticket's key under the name that programs look for."""
+    values = asdict(ticket)
+    return {"ticket": values.pop("key"), **values}
