@@ -1,6 +1,8 @@
 """Features: views built from snapshots, published as versions, and read back as one training frame."""
 
 from app.services.features.building import FeatureSetBuilt, build, load_rules
+from app.services.features.materializing import Materialized, OnlineRows, materialize
+from app.services.features.online import EntityRow, ModelRows, OnlineReader, entity_of, open_online
 from app.services.features.reading import (
     FeatureColumn,
     FeatureSetInfo,
@@ -12,14 +14,22 @@ from app.services.features.reading import (
 )
 
 __all__ = [
+    "EntityRow",
     "FeatureColumn",
     "FeatureSetBuilt",
     "FeatureSetInfo",
+    "Materialized",
+    "ModelRows",
+    "OnlineReader",
+    "OnlineRows",
     "TrainingFrame",
     "Window",
     "build",
+    "entity_of",
     "feature_sets",
     "load_rules",
+    "materialize",
     "newest_feature_set",
+    "open_online",
     "training_frame",
 ]

@@ -7,7 +7,7 @@ from app.store.tables.audit import AuditEvent
 from app.store.tables.charter import CharterVersion, Project
 from app.store.tables.data import QuarantinedRow, Snapshot, SourceFile
 from app.store.tables.experiments import Metric, MetricPoint, Parameter
-from app.store.tables.features import FeatureSet
+from app.store.tables.features import FeatureSet, OnlinePublish, SkewCheck, TrainingSet
 from app.store.tables.infrastructure import Lease, Service
 from app.store.tables.lineage import LineageEdge
 from app.store.tables.monitoring import Alert, Decision, MonitorReport, Signal
@@ -35,6 +35,7 @@ __all__ = [
     "Model",
     "ModelVersion",
     "MonitorReport",
+    "OnlinePublish",
     "Parameter",
     "PredictionBatch",
     "Project",
@@ -43,9 +44,11 @@ __all__ = [
     "Run",
     "Service",
     "Signal",
+    "SkewCheck",
     "Snapshot",
     "SourceFile",
     "StageTransition",
     "Task",
+    "TrainingSet",
     "metadata",
 ]
