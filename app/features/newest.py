@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from app.domain.errors import BadInput
 from app.domain.text import visible
-from app.features.online import KeyKind, joined
+from app.features.online import Key, KeyKind, joined
 
 Integers = npt.NDArray[np.int64]
 NEVER = np.iinfo(np.int64).min
@@ -101,6 +101,16 @@ class _Kept:
             ]
             values = [values_of(part[name], kind) for name, kind in zip(self.columns, self.kinds, strict=True)]
             yield from zip(key, *times, *values, strict=True)
+
+
+def keys_of(table: pa.Table, entity: Sequence[str], kinds: Sequence[KeyKind]) -> list[Key]:
+    """The keys of a table's rows, each once, in the order in which they first come; rows that lack one are left out."""
+    parts = [values_of(table[name], kind) for name, kind in zip(entity, kinds, strict=True)]
+    usable = np.ones(table.num_rows, bool)
+    for name in entity:
+        usable &= pc.is_valid(table[name]).to_numpy()
+    found = parts[0] if len(parts) == 1 else [joined(one) for one in zip(*parts, strict=True)]
+    return list(dict.fromkeys(key for key, able in zip(found, usable.tolist(), strict=True) if able))
 
 
 def key_kind(table: pa.Table, name: str) -> KeyKind:

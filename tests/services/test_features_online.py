@@ -1,5 +1,7 @@
 """The online store: what is published, what is read, and what a reader sees while it changes."""
 
+import json
+import sqlite3
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +15,8 @@ from app.services.features import Materialized, OnlineReader
 from app.services.running import running
 from app.services.workspaces import OpenProject
 from app.store.engine import Store
+from app.store.queries.content import content_of
+from app.store.queries.online import skew_checks
 from tests.services import made
 
 NOON = datetime(2013, 1, 4, 12, tzinfo=UTC)
@@ -141,3 +145,37 @@ def test_a_typed_entity_is_read_by_the_kinds_of_its_keys(workspace: Workspace, p
     assert features.entity_of(["home=h1", "town=a=b"], views) == {"home": "h1", "town": "a=b"}
     with pytest.raises(BadInput, match="'house=7' is not KEY=VALUE with a key of home, town"):
         features.entity_of(["house=7"], views)
+
+
+def test_online_and_offline_agree_for_every_entity(store: Store, project: OpenProject) -> None:
+    found = features.verify_skew(store, project)
+
+    assert (found.differences, found.entities, found.version) == (0, 4, 1)
+    assert found.values == 3 * 2 + 2 * 1  # three homes at one moment, one town at two: now and when its row was known
+
+
+@pytest.mark.parametrize(
+    ("planted", "said"),
+    [
+        ("UPDATE {rates} SET c0 = c0 + 1e-6", [("rates_in_town", "rate")]),
+        ("UPDATE {facts} SET c1 = 'bonn' WHERE key = 'h1'", [("facts", "kind")]),
+        ("DELETE FROM {facts} WHERE key = 'h1'", [("facts", "size"), ("facts", "kind")]),
+        ("INSERT INTO {facts} VALUES ('h0', NULL, NULL, 1.0, NULL)", [("facts", "size")]),
+        ("UPDATE {facts} SET c0 = NULL WHERE key = 'h2'", [("facts", "size")]),
+    ],
+)
+def test_a_planted_difference_is_found(
+    workspace: Workspace, store: Store, project: OpenProject, planted: str, said: list[tuple[str, str]]
+) -> None:
+    connection = sqlite3.connect(workspace.online_file)
+    tables = {view: f"rows_{number}" for view, number in connection.execute("SELECT view, number FROM online_view")}
+    connection.execute(planted.format(rates=tables["rates_in_town"], facts=tables["facts"]))
+    connection.commit()
+    connection.close()
+
+    found = features.verify_skew(store, project)
+
+    assert list(dict.fromkeys((one.view, one.column) for one in found.examples)) == said
+    kept = skew_checks(store.reader, project="homes")[0]
+    assert kept.differences == found.differences > 0
+    assert len(json.loads(content_of(store.reader, kept.report))["differences"]) == found.differences

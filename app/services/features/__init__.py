@@ -12,8 +12,10 @@ from app.services.features.reading import (
     newest_feature_set,
     training_frame,
 )
+from app.services.features.skew import Difference, Skew, check_skew, verify_skew
 
 __all__ = [
+    "Difference",
     "EntityRow",
     "FeatureColumn",
     "FeatureSetBuilt",
@@ -22,9 +24,11 @@ __all__ = [
     "ModelRows",
     "OnlineReader",
     "OnlineRows",
+    "Skew",
     "TrainingFrame",
     "Window",
     "build",
+    "check_skew",
     "entity_of",
     "feature_sets",
     "load_rules",
@@ -32,4 +36,5 @@ __all__ = [
     "newest_feature_set",
     "open_online",
     "training_frame",
+    "verify_skew",
 ]

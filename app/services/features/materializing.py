@@ -159,9 +159,7 @@ def _rows_of(
     return RowSet(about, rows)
 
 
-def _recorded(
-    task: TaskContext, info: FeatureSetInfo, views: tuple[OnlineRows, ...], moment: datetime
-) -> Materialized:
+def _recorded(task: TaskContext, info: FeatureSetInfo, views: tuple[OnlineRows, ...], moment: datetime) -> Materialized:
     run = task.run
     written = [view for view in views if view.is_new]
     rows = sum(view.rows for view in views)

@@ -25,6 +25,7 @@ from app.features.online_sqlite import SqliteOnline
 from app.learning.signature import Signature
 from app.services.workspaces import now
 
+
 @dataclass(frozen=True)
 class EntityRow:
     """What one view says of an entity; `values` is empty unless the state is "served"."""

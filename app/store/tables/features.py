@@ -55,7 +55,7 @@ class SkewCheck(Table, table=True):
     project_id: int = refers("project.id")
     feature_set_id: int = refers("feature_set.id")
     entities: int = Field(ge=0)
-    values: int = Field(ge=0)
+    compared: int = Field(ge=0)
     differences: int = Field(ge=0)
     report: str = refers("artifact.digest")
     actor: str
@@ -63,7 +63,7 @@ class SkewCheck(Table, table=True):
 
 
 class TrainingSet(Table, table=True):
-    """Named, versioned rows to learn from: a feature set, a window of the spine, a split, and digests of what they give.
+    """Named, versioned rows to learn from: a feature set, a window of the spine, a split, and digests of both.
 
     `split` is the rule (JSON), `sides` the artifact that says of each row on which side it stands.
     """

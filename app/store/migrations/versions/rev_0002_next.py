@@ -38,7 +38,7 @@ def upgrade() -> None:
         sa.Column("project_id", sa.Integer(), nullable=False),
         sa.Column("feature_set_id", sa.Integer(), nullable=False),
         sa.Column("entities", sa.Integer(), nullable=False),
-        sa.Column("values", sa.Integer(), nullable=False),
+        sa.Column("compared", sa.Integer(), nullable=False),
         sa.Column("differences", sa.Integer(), nullable=False),
         sa.Column("report", sa.String(length=64), nullable=False),
         sa.Column("actor", sa.String(), nullable=False),
