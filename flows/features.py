@@ -13,10 +13,17 @@ def build(task: TaskContext) -> FeatureSetBuilt:
     return feature_service.build(task)
 
 
-@flow("features", stages=3)
+@stage("describe")
+def describe(task: TaskContext) -> int:
+    """Statistics of what was published."""
+    return feature_service.describe(task)
+
+
+@flow("features", stages=4)
 def features(run: RunContext) -> dict[str, object]:
     """Build the views of a project and bring them online; gives the version, whether it is new, and its digest."""
     built = build(run)
+    describe(run)
     publish(run)
     verify(run)
     return {

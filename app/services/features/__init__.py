@@ -13,6 +13,11 @@ from app.services.features.reading import (
     training_frame,
 )
 from app.services.features.skew import Difference, Skew, check_skew, verify_skew
+from app.services.features.statistics import describe, statistics_of
+from app.services.features.training_sets import Created as TrainingSetCreated
+from app.services.features.training_sets import Rebuilt, references_of
+from app.services.features.training_sets import create as create_training_set
+from app.services.features.training_sets import rebuild as rebuild_training_set
 
 __all__ = [
     "Difference",
@@ -24,17 +29,24 @@ __all__ = [
     "ModelRows",
     "OnlineReader",
     "OnlineRows",
+    "Rebuilt",
     "Skew",
     "TrainingFrame",
+    "TrainingSetCreated",
     "Window",
     "build",
     "check_skew",
+    "create_training_set",
+    "describe",
     "entity_of",
     "feature_sets",
     "load_rules",
     "materialize",
     "newest_feature_set",
     "open_online",
+    "rebuild_training_set",
+    "references_of",
+    "statistics_of",
     "training_frame",
     "verify_skew",
 ]
