@@ -30,12 +30,12 @@ def row_digest(frame: pd.DataFrame) -> str:
         elif pd.api.types.is_datetime64_any_dtype(dtype):
             stamps = pa.array(values, from_pandas=True).cast(pa.timestamp("us"), safe=False).cast(pa.int64())
             found.update(b"time")
-            found.update(np.ascontiguousarray(stamps.fill_null(-(2**63)).to_numpy(zero_copy_only=False)))
+            found.update(np.ascontiguousarray(stamps.fill_null(-(2**63)).to_numpy(zero_copy_only=False)).data)
         elif pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype):
             numbers = values.to_numpy(dtype="float64", na_value=np.nan).copy()
             numbers[np.isnan(numbers)] = np.nan  # one NaN of the many
             found.update(b"number")
-            found.update(np.ascontiguousarray(numbers))
+            found.update(np.ascontiguousarray(numbers).data)
         else:
             raise BadInput(
                 f"column {visible(name)!r} has values of type {visible(dtype)}, of which no digest is known",
@@ -54,6 +54,6 @@ def _add_texts(found: "hashlib._Hash", values: pd.Series) -> None:
     codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     texts = coded.dictionary
     found.update(f"text {len(texts)} ".encode())
-    found.update(np.ascontiguousarray(codes))
-    found.update(np.ascontiguousarray(pc.binary_length(texts).to_numpy(zero_copy_only=False).astype(np.int64)))
+    found.update(np.ascontiguousarray(codes).data)
+    found.update(np.ascontiguousarray(pc.binary_length(texts).to_numpy(zero_copy_only=False).astype(np.int64)).data)
     found.update("".join(texts.to_pylist()).encode(errors="surrogatepass"))

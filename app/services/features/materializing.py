@@ -95,7 +95,9 @@ def _row_sets(
     spine = next(name for name in tables if info.views[name].get("is_spine"))
     for name, table in tables.items():
         digest = str(info.views[name]["digest"])
-        columns = _foreign_keys(tables, spine) if name == spine else [(one.name, one.kind) for one in table.columns]
+        columns = (
+            _foreign_keys(tables, spine) if name == spine else [(one.name, str(one.kind)) for one in table.columns]
+        )
         wanted = (tuple(column for column, _ in columns), table.entity)
         old = known.get(name)
         if old is not None and old.digest == digest and (old.columns, old.entity) == wanted and not old.waiting:

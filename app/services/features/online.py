@@ -147,14 +147,10 @@ class OnlineReader:
                     raise _Republished
                 found.append(rows)
                 versions.append(one.feature_set)
-            absent = [
-                tuple(name for name, rows in zip(layout.views, found, strict=True) if not rows[at])
-                for at in range(len(entities))
-            ]
-            lines = [
-                tuple((rows[column] if (rows := found[view][at]) else None) for view, column in layout.places)
-                for at in range(len(entities))
-            ]
+            lines, absent = [], []
+            for said in zip(*found, strict=True):
+                absent.append(tuple(name for name, row in zip(layout.views, said, strict=True) if not row))
+                lines.append(tuple(row[column] if (row := said[view]) else None for view, column in layout.places))
             return ModelRows(lines, signature.names, min(versions, default=0), absent)
 
         while True:

@@ -255,7 +255,7 @@ def _split(frame: TrainingFrame, rule: Split, project: OpenProject) -> "Parts":
 def _sides(parts: "Parts", rows: int) -> "np.ndarray[tuple[int], np.dtype[np.int8]]":
     from app.learning.split import sides_of
 
-    return sides_of(parts.train, parts.test, rows)  # type: ignore[return-value]
+    return sides_of(parts.train, parts.test, rows)
 
 
 def _packed(parts: "Parts", rows: int) -> bytes:
