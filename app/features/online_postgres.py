@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
-from typing import Any, LiteralString, TypeVar, cast
+from typing import Any, TypeVar
 
 from app.domain.errors import Busy, NotFound, Refused, Unavailable
 from app.domain.text import visible
@@ -118,7 +118,7 @@ class PostgresOnline:
 
     def _run(self, connection: Any, sql: str, bound: Sequence[Any]) -> list[tuple[Any, ...]]:
         try:
-            return list(connection.execute(cast(LiteralString, sql), bound).fetchall())
+            return list(connection.execute(sql, bound).fetchall())
         except self._psycopg.errors.UndefinedTable:
             self._plans.clear()
             raise _Stale from None
@@ -219,16 +219,13 @@ def _key_type(about: OnlineView) -> str:
 def _filled(connection: Any, table: str, about: OnlineView, rows: Iterable[tuple[Any, ...]]) -> Iterator[int]:
     """COPY in batches; a missing number comes as NaN and is kept as NULL, as in SQLite."""
     columns = "".join(f", c{at} {TYPES[kind]}" for at, kind in enumerate(about.kinds))
-    connection.execute(
-        f'CREATE TABLE {table} (key {_key_type(about)} COLLATE "C" PRIMARY KEY, event_us bigint, created_us bigint{columns})'
-        if _key_type(about) == "text"
-        else f"CREATE TABLE {table} (key {_key_type(about)} PRIMARY KEY, event_us bigint, created_us bigint{columns})"
-    )
+    key = 'text COLLATE "C"' if _key_type(about) == "text" else _key_type(about)  # in the order of their bytes
+    connection.execute(f"CREATE TABLE {table} (key {key} PRIMARY KEY, event_us bigint, created_us bigint{columns})")
     pending = iter(rows)
     with connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
         while batch := list(islice(pending, BATCH)):
             for row in batch:
-                copy.write_row([None if value != value else value for value in row])  # noqa: PLR0124 - only NaN differs
+                copy.write_row([None if value != value else value for value in row])  # NaN
             yield len(batch)
 
 
