@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from app.domain.errors import BadInput
 from app.domain.text import visible
-from app.features import as_of, offline
+from app.features import as_of, history, offline
 from app.features.views import ViewColumn
 
 
@@ -30,11 +30,14 @@ class Pinned:
     event_time: str | None
     created_time: str | None
     ttl: pd.Timedelta | None
+    windows: tuple[history.Aggregate, ...] = ()
 
     @classmethod
     def of_record(cls, name: str, folder: Path, record: Mapping[str, object]) -> Self:
         """Read the record that a feature set keeps of a table."""
         columns, entity, ttl = record["columns"], record["entity"], record.get("ttl_hours")
+        windows = record.get("windows") or {}
+        assert isinstance(windows, dict)
         assert isinstance(columns, list)
         assert isinstance(entity, list)
         return cls(
@@ -46,6 +49,7 @@ class Pinned:
             _text(record.get("event_time")),
             _text(record.get("created_time")),
             pd.Timedelta(hours=float(str(ttl))) if ttl is not None else None,
+            history.aggregates_of(windows),
         )
 
 
@@ -121,6 +125,11 @@ def with_features(
     parts: dict[str, pd.Series] = {str(name): spine.frame[name] for name in spine.frame.columns}
     found: list[tuple[str, ViewColumn]] = []
     for table in tables:
+        if table.windows:
+            computed = windowed(spine.frame, table, labels)
+            parts.update({str(name): computed[name] for name in computed.columns})
+            found.extend((table.name, column) for column in table.columns)
+            continue
         stored = _stored(table)
         rows = _typed(stored, table)
         if table.event_time is not None and labels.event_time is not None:
@@ -144,6 +153,24 @@ def with_features(
             parts[column.name] = pd.Series(taken, index=spine.frame.index, name=column.name)
             found.append((table.name, column))
     return pd.DataFrame(parts, copy=False), found
+
+
+def windowed(spine: pd.DataFrame, table: Pinned, labels: Labels) -> pd.DataFrame:
+    """The columns of a view over history, for each row of a spine that has the view's keys and the event time."""
+    assert labels.event_time is not None
+    assert table.event_time is not None
+    times = [time for time in (table.event_time, table.created_time) if time is not None]
+    taken = [one.of for one in table.windows if one.of is not None]
+    facts = offline.read(table.folder, table.version, list(dict.fromkeys([*table.entity, *times, *taken]))).to_pandas()
+    return history.over_windows(
+        spine,
+        facts,
+        entity=table.entity,
+        spine_time=labels.event_time,
+        event_time=table.event_time,
+        created_time=table.created_time,
+        aggregates=table.windows,
+    )
 
 
 def _stored(table: Pinned) -> pa.Table:

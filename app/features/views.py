@@ -6,12 +6,13 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from app.domain.errors import BadInput
 from app.domain.project import Problem, View
 from app.domain.text import visible
 
-Kind = Literal["number", "category"]
+Kind = Literal["number", "category", "time"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,38 @@ def feature_columns(frame: pd.DataFrame, view: View) -> list[ViewColumn]:
     """The columns of a view that are features: all but its keys and times; raises BadInput for a time among them."""
     beside = {*view.entity, view.event_time, view.created_time}
     return [ViewColumn(str(name), kind_of(frame[name])) for name in frame.columns if name not in beside]
+
+
+def frame_columns(frame: pd.DataFrame) -> list[ViewColumn]:
+    """Every column of a frame, keys and times too."""
+    return [
+        ViewColumn(
+            str(name), "time" if pd.api.types.is_datetime64_any_dtype(frame[name].dtype) else kind_of(frame[name])
+        )
+        for name in frame.columns
+    ]
+
+
+def stored_columns(schema: pa.Schema) -> list[ViewColumn]:
+    """Every column of a stored table.
+
+    >>> stored_columns(pa.schema([("k", pa.string()), ("at", pa.timestamp("us", "UTC")), ("x", pa.bool_())]))[0]
+    ViewColumn(name='k', kind='category')
+    """
+    return [ViewColumn(field.name, _stored_kind(field.type)) for field in schema]
+
+
+def held(record: object) -> list[ViewColumn]:
+    """Read the columns that a feature set keeps of a table."""
+    assert isinstance(record, list)
+    return [ViewColumn(str(one["name"]), one["kind"]) for one in record]
+
+
+def _stored_kind(kind: pa.DataType) -> Kind:
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return "time"
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return "number" if is_number or pa.types.is_boolean(kind) else "category"
 
 
 def kind_of(values: pd.Series) -> Kind:
@@ -87,6 +120,27 @@ def check_view(name: str, frame: pd.DataFrame, view: View, problem: Problem) -> 
             raise BadInput(
                 f"view {name!r}: column {visible(column)!r} is infinite in row {at + 1}",
                 next_step=f"divide safely in the function {name} of features.py",
+            )
+
+
+def check_facts(name: str, frame: pd.DataFrame, view: View) -> None:
+    """Raise BadInput when the facts of a history view lack a key, a time or a column that a window takes."""
+    taken = [window.of for window in view.windows.values() if window.of is not None]
+    times = [time for time in (view.event_time, view.created_time) if time is not None]
+    _require(frame, [*view.entity, *times, *taken], f"the facts {view.history!r} of view {name!r}")
+    for column in (*times, *taken):
+        is_time = pd.api.types.is_datetime64_any_dtype(frame[column].dtype)
+        is_number = pd.api.types.is_numeric_dtype(frame[column].dtype) or frame[column].isna().all()
+        if len(frame) and not (is_time if column in times else is_number):
+            raise BadInput(
+                f"view {name!r}: {visible(column)!r} must hold {'times' if column in times else 'numbers'}",
+                next_step=f"correct the function {view.history} in features.py",
+            )
+        if not is_time and len(frame) and np.isinf(_floats(frame[column])).any():
+            raise BadInput(
+                f"view {name!r}: {visible(column)!r} is infinite in row "
+                f"{int(np.flatnonzero(np.isinf(_floats(frame[column])))[0]) + 1}",
+                next_step=f"divide safely in the function {view.history} of features.py",
             )
 
 

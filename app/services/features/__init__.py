@@ -1,6 +1,6 @@
 """Features: views built from snapshots, published as versions, and read back as one training frame."""
 
-from app.services.features.building import FeatureSetBuilt, build, load_rules
+from app.services.features.building import FeatureSetBuilt, build
 from app.services.features.reading import (
     FeatureColumn,
     FeatureSetInfo,
@@ -10,6 +10,7 @@ from app.services.features.reading import (
     newest_feature_set,
     training_frame,
 )
+from app.services.features.sources import load_rules
 
 __all__ = [
     "FeatureColumn",
