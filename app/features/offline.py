@@ -126,8 +126,7 @@ def schema_of(folder: Path, version: int) -> pa.Schema:
     """The columns of a version, under their own names."""
     from deltalake import DeltaTable
 
-    fields = DeltaTable(str(folder), version=version).schema().to_arrow()
-    return pa.schema([(_original(field), pa.field(field).type) for field in fields if field.name != PART])
+    return pa.schema([(_original(field), field.type) for field in _fields(DeltaTable(str(folder), version=version))])
 
 
 def rows_of(folder: Path, version: int) -> int:
@@ -141,7 +140,7 @@ def rows_of(folder: Path, version: int) -> int:
 def _read(
     folder: Path, table: "DeltaTable", columns: Sequence[str] | None, parts: Collection[str] | None, keep: str | None
 ) -> pa.Table:
-    fields = [field for field in table.schema().to_arrow() if field.name != PART]
+    fields = _fields(table)
     stored = {_original(field): field.name for field in fields}
     wanted = list(stored) if columns is None else list(columns)
     missing = [name for name in wanted if name not in stored]
@@ -151,7 +150,7 @@ def _read(
             next_step="trainmaster features build",
         )
     names = [stored[name] for name in wanted]
-    kinds = {field.name: pa.field(field).type for field in fields}
+    kinds = {field.name: field.type for field in fields}
     pieces = [
         pa.table({name: piece[name].cast(kinds[name]) for name in names})
         if keep is None
@@ -254,7 +253,9 @@ def _in_order(folder: Path, table: "DeltaTable") -> list[dict[str, object]]:
     log = folder / "_delta_log" / f"{table.version():020}.json"
     order: dict[str, int] = {}
     if any(action[PART] is not None for action in files) and log.is_file():
-        marks = next((json.loads(line) for line in log.read_text().splitlines() if '"commitInfo"' in line), {})
+        marks: dict[str, dict[str, str]] = next(
+            (json.loads(line) for line in log.read_text().splitlines() if '"commitInfo"' in line), {}
+        )
         listed = json.loads(marks.get("commitInfo", {}).get(PARTS, "[]"))
         order = {part: at for at, part in enumerate(listed)}
     return sorted(files, key=lambda file: (order.get(str(file[PART]), len(order)), str(file["path"])))
@@ -283,9 +284,14 @@ def _newest(folder: Path) -> "DeltaTable":
     return DeltaTable(str(folder))
 
 
+def _fields(table: "DeltaTable") -> list[pa.Field]:
+    """The columns that readers see, under their stored names."""
+    return [field for field in pa.schema(table.schema().to_arrow()) if field.name != PART]
+
+
 def _original(field: pa.Field) -> str:
-    metadata = pa.field(field).metadata or {}
-    return metadata.get(ORIGINAL.encode(), field.name.encode()).decode()
+    name: bytes = (field.metadata or {}).get(ORIGINAL.encode(), field.name.encode())
+    return name.decode()
 
 
 def _delta_type(kind: pa.DataType, column: str) -> pa.DataType:

@@ -12,7 +12,7 @@ from app.domain.errors import BadInput
 from app.domain.project import Problem, View
 from app.domain.text import visible
 
-Kind = Literal["number", "category", "time"]
+Kind = Literal["number", "category"]
 
 
 @dataclass(frozen=True)
@@ -29,32 +29,40 @@ def feature_columns(frame: pd.DataFrame, view: View) -> list[ViewColumn]:
     return [ViewColumn(str(name), kind_of(frame[name])) for name in frame.columns if name not in beside]
 
 
-def frame_columns(frame: pd.DataFrame) -> list[ViewColumn]:
+@dataclass(frozen=True)
+class HeldColumn:
+    """A column of a stored table, be it key, time or feature."""
+
+    name: str
+    kind: Literal["number", "category", "time"]
+
+
+def frame_columns(frame: pd.DataFrame) -> list[HeldColumn]:
     """Every column of a frame, keys and times too."""
     return [
-        ViewColumn(
+        HeldColumn(
             str(name), "time" if pd.api.types.is_datetime64_any_dtype(frame[name].dtype) else kind_of(frame[name])
         )
         for name in frame.columns
     ]
 
 
-def stored_columns(schema: pa.Schema) -> list[ViewColumn]:
+def stored_columns(schema: pa.Schema) -> list[HeldColumn]:
     """Every column of a stored table.
 
     >>> stored_columns(pa.schema([("k", pa.string()), ("at", pa.timestamp("us", "UTC")), ("x", pa.bool_())]))[0]
-    ViewColumn(name='k', kind='category')
+    HeldColumn(name='k', kind='category')
     """
-    return [ViewColumn(field.name, _stored_kind(field.type)) for field in schema]
+    return [HeldColumn(field.name, _stored_kind(field.type)) for field in schema]
 
 
-def held(record: object) -> list[ViewColumn]:
+def held(record: object) -> list[HeldColumn]:
     """Read the columns that a feature set keeps of a table."""
     assert isinstance(record, list)
-    return [ViewColumn(str(one["name"]), one["kind"]) for one in record]
+    return [HeldColumn(str(one["name"]), one["kind"]) for one in record]
 
 
-def _stored_kind(kind: pa.DataType) -> Kind:
+def _stored_kind(kind: pa.DataType) -> Literal["number", "category", "time"]:
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return "time"
     is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)

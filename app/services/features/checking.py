@@ -1,6 +1,6 @@
 """Whether what was computed can be joined: keys, times, names, and that a divided table has no key twice."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from app.domain.errors import BadInput
@@ -38,14 +38,18 @@ def check(project: OpenProject, planned: Plan, computed: Computed) -> None:
                 views.check_facts(name, frame, view)
             names[name] = [views.ViewColumn(feature, "number") for feature in view.windows]
         elif frame is None:
-            names[name] = [one for one in _held(planned.tables[name]) if one.name not in _beside(project, name)]
+            names[name] = _held(planned.tables[name], without=_beside(project, name))
         else:
             views.check_view(name, frame, view, file.problem)
             if view.event_time is None:
                 _no_key_twice(project, planned.tables[name], view.entity, frame)
             names[name] = views.feature_columns(frame, view)
-    spine_names = _held(planned.tables[file.spine.function]) if spine is None else views.frame_columns(spine)
-    views.check_names([column.name for column in spine_names], names)
+    spine_names = (
+        [str(name) for name in spine.columns]
+        if spine is not None
+        else [column.name for column in _held(planned.tables[file.spine.function])]
+    )
+    views.check_names(spine_names, names)
 
 
 def _no_key_twice(project: OpenProject, table: TablePlan, keys: Sequence[str], new: "pd.DataFrame") -> None:
@@ -74,11 +78,13 @@ def _no_key_twice(project: OpenProject, table: TablePlan, keys: Sequence[str], n
         )
 
 
-def _held(table: TablePlan) -> "list[ViewColumn]":
+def _held(table: TablePlan, *, without: Collection[str | None] = ()) -> "list[ViewColumn]":
+    """The columns of a table that an older version has."""
     from app.features import views
 
     assert table.older is not None
-    return views.held(table.older["held"])
+    found = [one for one in views.held(table.older["held"]) if one.name not in without]
+    return [views.ViewColumn(one.name, "number" if one.kind == "number" else "category") for one in found]
 
 
 def _held_columns(table: TablePlan, view: str, wanted: Sequence[str]) -> None:
