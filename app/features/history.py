@@ -16,7 +16,7 @@ import pandas as pd
 
 from app.domain.errors import BadInput
 from app.domain.text import visible
-from app.features.as_of import NEVER, Positions, matched_keys, microseconds
+from app.features.as_of import NEVER, Codes, Positions, in_order, matched_keys, microseconds
 
 Take = Literal["count", "sum", "mean", "min", "max", "last", "age"]
 Numbers = npt.NDArray[np.float64]
@@ -43,7 +43,6 @@ class Aggregate:
 class Stretches:
     """For each usable fact the stretch of rows (in the order of entity and moment) in which it counts."""
 
-    order: Positions  # the row of the spine at each place
     facts: Positions
     begin: Positions
     end: Positions
@@ -52,9 +51,7 @@ class Stretches:
 
     def only(self, kept: npt.NDArray[np.bool_]) -> "Stretches":
         """Some of the facts."""
-        return Stretches(
-            self.order, self.facts[kept], self.begin[kept], self.end[kept], self.moments, self.events[kept]
-        )
+        return Stretches(self.facts[kept], self.begin[kept], self.end[kept], self.moments, self.events[kept])
 
 
 def over_windows(
@@ -66,11 +63,13 @@ def over_windows(
     event_time: str,
     created_time: str | None = None,
     aggregates: Sequence[Aggregate],
+    codes: dict[str, Codes] | None = None,
 ) -> pd.DataFrame:
     """One column of float64 an aggregate, one row a row of the spine; a row for which nothing counts has NaN (count 0).
 
     An event of exactly the window's age still counts. Facts without key, event, created time or value never do.
-    Raises BadInput for an infinite value, and for keys of two kinds.
+    `codes` keeps the numbers of key columns for the next call with the same two frames. Raises BadInput for an infinite
+    value, and for keys of two kinds.
 
     >>> spine = pd.DataFrame({"k": ["a", "a"], "t": pd.to_datetime(["2013-01-01 12:00", "2013-01-02 12:00"], utc=True)})
     >>> facts = pd.DataFrame({"k": ["a", "a"], "late": [True, False],
@@ -80,76 +79,70 @@ def over_windows(
     >>> found["late_share"].tolist()
     [1.0, 0.0]
     """
-    spine_keys, fact_keys = matched_keys(spine, facts, entity)
+    spine_keys, fact_keys = matched_keys(spine, facts, entity, codes)
     moment, event = microseconds(spine[spine_time]), microseconds(facts[event_time])
     created = event if created_time is None else microseconds(facts[created_time])
-    usable = (fact_keys >= 0) & (event != NEVER) & (created != NEVER)
     rows = np.flatnonzero((spine_keys >= 0) & (moment != NEVER))
-    order = rows[np.lexsort((moment[rows], spine_keys[rows]))]
+    order = rows[in_order(spine_keys[rows], moment[rows])]
+    usable = np.flatnonzero((fact_keys >= 0) & (event != NEVER) & (created != NEVER))
+    known = np.maximum(event, created)
+    usable = usable[in_order(fact_keys[usable], known[usable])]  # neighbours are looked up near each other
+    lines = _Lines.of(spine_keys[order], moment[order], fact_keys[usable])
+    begin = np.searchsorted(lines.rows, lines.place(known[usable]), side="left")
     found: dict[str, Numbers] = {}
     for window in dict.fromkeys(aggregate.window for aggregate in aggregates):
-        wanted = [aggregate for aggregate in aggregates if aggregate.window == window]
-        stretches = _stretches(
-            order, spine_keys[order], moment[order], np.flatnonzero(usable), fact_keys, event, created, window
-        )
-        for aggregate in wanted:
-            found[aggregate.name] = np.full(len(spine), 0.0 if aggregate.take == "count" else np.nan)
-            found[aggregate.name][order] = _aggregated(stretches, facts, created, aggregate)
+        leaves = event[usable] + window // pd.Timedelta(microseconds=1)
+        end = np.searchsorted(lines.rows, lines.place(leaves, side="right"), side="right")
+        counts = end > begin
+        facts_counted = usable[counts]
+        stretches = Stretches(facts_counted, begin[counts], end[counts], moment[order], event[facts_counted])
+        for aggregate in aggregates:
+            if aggregate.window == window:
+                found[aggregate.name] = np.full(len(spine), 0.0 if aggregate.take == "count" else np.nan)
+                found[aggregate.name][order] = _aggregated(stretches, facts, created, aggregate)
     return pd.DataFrame({one.name: found[one.name] for one in aggregates}, index=spine.index)
 
 
-def _stretches(
-    order: Positions,
-    keys: Positions,
-    moments: Positions,
-    usable: Positions,
-    fact_keys: Positions,
-    event: Positions,
-    created: Positions,
-    window: pd.Timedelta,
-) -> Stretches:
-    width = window // pd.Timedelta(microseconds=1)
-    known, leaves = np.maximum(event[usable], created[usable]), event[usable] + width
-    place, begin_at, end_at = _places(keys, moments, fact_keys[usable], known, leaves)
-    begin = np.searchsorted(place, begin_at, side="left").astype(np.int64)
-    end = np.searchsorted(place, end_at, side="right").astype(np.int64)
-    counts = end > begin
-    return Stretches(order, usable[counts], begin[counts], end[counts], moments, event[usable[counts]])
+@dataclass(frozen=True)
+class _Lines:
+    """Every key's moments one after the other on one line of whole numbers, in the order of key and moment."""
 
+    rows: Positions
+    fact_keys: Positions
+    first: int
+    last: int
+    span: int
+    steps: Positions | None  # the distinct moments, where moments themselves would not fit
 
-def _places(
-    keys: Positions, moments: Positions, fact_keys: Positions, known: Positions, leaves: Positions
-) -> tuple[Positions, Positions, Positions]:
-    """One whole number for key and time, ordered as they are; times outside the spine's stay beside their own key."""
-    if len(moments) == 0:
-        nothing = np.zeros(0, np.int64)
-        return nothing, np.zeros(len(known), np.int64), np.zeros(len(known), np.int64)
-    first, last = int(moments.min()), int(moments.max())
-    span = last - first + 3
-    if (int(max(keys.max(), fact_keys.max(initial=0))) + 1) * span < np.iinfo(np.int64).max:
-        return (
-            keys * span + (moments - first + 1),
-            fact_keys * span + (np.clip(known, first - 1, last + 1) - first + 1),
-            fact_keys * span + (np.clip(leaves, first - 1, last + 1) - first + 1),
+    @classmethod
+    def of(cls, keys: Positions, moments: Positions, fact_keys: Positions) -> "_Lines":
+        first, last = (int(moments.min()), int(moments.max())) if len(moments) else (0, 0)
+        span = last - first + 3
+        top = max(int(keys.max(initial=0)), int(fact_keys.max(initial=0)))
+        if (top + 1) * span < np.iinfo(np.int64).max:
+            return cls(keys * span + (moments - first + 1), fact_keys, first, last, span, None)
+        steps = np.unique(moments)
+        return cls(
+            keys * (steps.size + 2) + np.searchsorted(steps, moments) + 1, fact_keys, 0, 0, steps.size + 2, steps
         )
-    steps = np.unique(moments)
-    base = steps.size + 2
-    return (
-        keys * base + np.searchsorted(steps, moments) + 1,
-        fact_keys * base + np.searchsorted(steps, known, side="left") + 1,
-        fact_keys * base + np.searchsorted(steps, leaves, side="right"),
-    )
+
+    def place(self, times: Positions, side: Literal["left", "right"] = "left") -> Positions:
+        """Where a time of each fact lies; times outside stay beside their own key."""
+        if self.steps is None:
+            return self.fact_keys * self.span + (np.clip(times, self.first - 1, self.last + 1) - self.first + 1)
+        return self.fact_keys * self.span + np.searchsorted(self.steps, times, side=side) + (side == "left")
 
 
 def _aggregated(stretches: Stretches, facts: pd.DataFrame, created: Positions, aggregate: Aggregate) -> Numbers:
     """The values in the order of entity and moment."""
-    size = len(stretches.order)
+    size = len(stretches.moments)
     if aggregate.of is None:
         counted, values = stretches, np.zeros(len(stretches.facts))
     else:
         values = _values(facts, aggregate.of)[stretches.facts]
         there = ~np.isnan(values)
-        counted, values = stretches.only(there), values[there]
+        is_full = bool(there.all())
+        counted, values = (stretches, values) if is_full else (stretches.only(there), values[there])
     match aggregate.take:
         case "count":
             return _covering(counted, size).astype(np.float64)
