@@ -1,6 +1,6 @@
 """Features: views built from snapshots, published as versions, and read back as one training frame."""
 
-from app.services.features.building import FeatureSetBuilt, build, load_rules
+from app.services.features.building import FeatureSetBuilt, build
 from app.services.features.materializing import Materialized, OnlineRows, materialize
 from app.services.features.online import EntityRow, ModelRows, OnlineReader, entity_of, open_online
 from app.services.features.reading import (
@@ -13,6 +13,7 @@ from app.services.features.reading import (
     training_frame,
 )
 from app.services.features.skew import Difference, Skew, check_skew, verify_skew
+from app.services.features.sources import load_rules
 from app.services.features.statistics import describe, statistics_of
 from app.services.features.training_sets import Created as TrainingSetCreated
 from app.services.features.training_sets import Rebuilt, references_of
