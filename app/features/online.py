@@ -18,6 +18,7 @@ Key = str | int | float
 Value = str | float | int | None
 Result = TypeVar("Result")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECONDS_PER_HOUR = 3_600_000_000
 SERVED, EXPIRED, EARLY = "served", "expired", "early"
 
 
@@ -56,6 +57,15 @@ class OnlineView:
     known_until: str
     """Rows that were known at this moment (ISO 8601, UTC) took part."""
     published_at: str = ""
+    empty: tuple[Value, ...] = ()
+    """Of a view over history: what it says of an entity of which nothing counts; its rows are steps in time."""
+    ages: tuple[int, ...] = ()
+    """Places of the columns that keep the moment of an event and are read as the hours since then."""
+
+    @property
+    def is_history(self) -> bool:
+        """Whether a key has a row for each change, which holds from its event time on."""
+        return bool(self.empty)
 
     def as_json(self) -> str:
         """The same as text."""
@@ -65,7 +75,7 @@ class OnlineView:
     def of_json(cls, text: str) -> Self:
         """Inverse of `as_json`."""
         found = json.loads(text)
-        lists = {name: tuple(found[name]) for name in ("entity", "key_kinds", "columns", "kinds")}
+        lists = {name: tuple(found[name]) for name in _LISTS}
         return cls(**{**found, **lists})
 
     def key_of(self, entity: Mapping[str, object]) -> Key:
@@ -121,6 +131,22 @@ class OnlineStore(Protocol):
 
     def close(self) -> None:
         """Give back every connection."""
+
+
+_LISTS = ("entity", "key_kinds", "columns", "kinds", "empty", "ages")
+
+
+def answered(row: Sequence[Any] | None, at_us: int, first: int, about: OnlineView) -> OnlineRow | None:
+    """What a read gives for a stored row (its event time at place `first`), or for the lack of one."""
+    if not about.is_history:
+        return None if row is None else judged(row, at_us, first, about.ttl_us)
+    if row is None:
+        is_early = at_us < micros(datetime.fromisoformat(about.known_until))
+        return OnlineRow((), None, None, EARLY) if is_early else OnlineRow(about.empty, None, None, SERVED)
+    values = list(row[first + 2 :])
+    for place in about.ages:
+        values[place] = None if values[place] is None else (at_us - values[place]) / MICROSECONDS_PER_HOUR
+    return OnlineRow(tuple(values), row[first], None, SERVED)
 
 
 def joined(parts: Sequence[Key]) -> str:

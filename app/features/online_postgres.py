@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from app.domain.errors import Busy, NotFound, Refused, Unavailable
 from app.domain.text import visible
-from app.features.online import Key, OnlineRow, OnlineView, RowSet, judged
+from app.features.online import Key, OnlineRow, OnlineView, RowSet, answered
 
 SCHEMA = "trainmaster_online"
 BATCH = 10_000
@@ -85,7 +85,7 @@ class PostgresOnline:
                     connection = self._connection()
                     _, table = self._plan(connection, project, view)
                     past, bound = ("", [limit]) if after is None else ("WHERE key > %s", [after, limit])
-                    sql = f"SELECT key FROM {table} {past} ORDER BY key LIMIT %s"  # noqa: S608 - our own name
+                    sql = f"SELECT DISTINCT key FROM {table} {past} ORDER BY key LIMIT %s"  # noqa: S608 - our own name
                     return [row[0] for row in self._run(connection, sql, bound)]
             except _Stale:
                 continue
@@ -97,13 +97,18 @@ class PostgresOnline:
         about, table = self._plans.get((project, view)) or self._plan(connection, project, view)
         columns = "".join(f", r.c{at}" for at in range(len(about.columns)))
         kind = _key_type(about)
+        bound: list[Any] = [list(keys)]
+        newest = ""
+        if about.is_history:
+            newest = f" AND r.event_us = (SELECT max(event_us) FROM {table} s WHERE s.key = j.key AND s.event_us <= %s)"  # noqa: S608
+            bound.append(at_us)
         sql = (
             f"SELECT j.at, r.event_us, r.created_us{columns} "  # noqa: S608 - our own names
-            f"FROM unnest(%s::{kind}[]) WITH ORDINALITY AS j(key, at) JOIN {table} r ON r.key = j.key"
+            f"FROM unnest(%s::{kind}[]) WITH ORDINALITY AS j(key, at) JOIN {table} r ON r.key = j.key{newest}"
         )
-        answer: list[OnlineRow | None] = [None] * len(keys)
-        for row in self._run(connection, sql, [list(keys)]):
-            answer[row[0] - 1] = judged(row, at_us, 1, about.ttl_us)
+        answer: list[OnlineRow | None] = [answered(None, at_us, 1, about)] * len(keys)
+        for row in self._run(connection, sql, bound):
+            answer[row[0] - 1] = answered(row, at_us, 1, about)
         return about, answer
 
     def _plan(self, connection: Any, project: str, view: str) -> tuple[OnlineView, str]:
@@ -220,7 +225,10 @@ def _filled(connection: Any, table: str, about: OnlineView, rows: Iterable[tuple
     """COPY in batches; a missing number comes as NaN and is kept as NULL, as in SQLite."""
     columns = "".join(f", c{at} {TYPES[kind]}" for at, kind in enumerate(about.kinds))
     key = 'text COLLATE "C"' if _key_type(about) == "text" else _key_type(about)  # in the order of their bytes
-    connection.execute(f"CREATE TABLE {table} (key {key} PRIMARY KEY, event_us bigint, created_us bigint{columns})")
+    unique = "key, event_us" if about.is_history else "key"
+    connection.execute(
+        f"CREATE TABLE {table} (key {key}, event_us bigint, created_us bigint{columns}, PRIMARY KEY ({unique}))"
+    )
     pending = iter(rows)
     with connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
         while batch := list(islice(pending, BATCH)):

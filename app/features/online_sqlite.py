@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from app.domain.errors import Damaged, NotFound, Refused
 from app.domain.text import visible
-from app.features.online import Key, OnlineRow, OnlineView, RowSet, judged
+from app.features.online import Key, OnlineRow, OnlineView, RowSet, answered
 
 FORMAT = 1
 """Of the file; another one is emptied at the next publish, for all of it can be made again."""
@@ -118,7 +118,7 @@ class SqliteOnline:
         for _ in range(TRIES):
             plan = self._plan(project, view)
             past, bound = ("", (limit,)) if after is None else ("WHERE key > ?", (after, limit))
-            sql = f"SELECT key FROM {plan.table} {past} ORDER BY key LIMIT ?"  # noqa: S608 - our own name
+            sql = f"SELECT DISTINCT key FROM {plan.table} {past} ORDER BY key LIMIT ?"  # noqa: S608 - our own name
             try:
                 return [row[0] for row in self._connection().execute(sql, bound)]
             except sqlite3.Error as error:
@@ -130,24 +130,26 @@ class SqliteOnline:
         self, connection: sqlite3.Connection, project: str, view: str, keys: Sequence[Key], at_us: int
     ) -> tuple[OnlineView, list[OnlineRow | None]]:
         plan = self._plans.get((project, view)) or self._plan(project, view)
-        ttl_us = plan.about.ttl_us
+        about = plan.about
+        moment = (at_us,) if about.is_history else ()
         try:
             if len(keys) == 1:
-                row = connection.execute(plan.one, (keys[0],)).fetchone()
-                return plan.about, [None if row is None else judged(row, at_us, 0, ttl_us)]
+                row = connection.execute(plan.one, (keys[0], *moment)).fetchone()
+                return about, [answered(row, at_us, 0, about)]
             document = json.dumps(keys)
             if "\\u0000" in document:  # a text inside SQLite's JSON ends there
-                rows = [(at, *row) for at, key in enumerate(keys) for row in connection.execute(plan.one, (key,))]
+                one, bound = plan.one, ((at, (key, *moment)) for at, key in enumerate(keys))
+                rows = [(at, *row) for at, each in bound for row in connection.execute(one, each)]
             else:
-                rows = connection.execute(plan.many, (document,)).fetchall()
+                rows = connection.execute(plan.many, (*moment, document)).fetchall()
         except sqlite3.Error as error:
             if self._forgets(error):
                 raise _Stale from None
             raise
-        answer: list[OnlineRow | None] = [None] * len(keys)
+        answer: list[OnlineRow | None] = [answered(None, at_us, 1, about)] * len(keys)
         for row in rows:
-            answer[row[0]] = judged(row, at_us, 1, ttl_us)
-        return plan.about, answer
+            answer[row[0]] = answered(row, at_us, 1, about)
+        return about, answer
 
     def _plan(self, project: str, view: str) -> _Plan:
         with self._explained():
@@ -160,12 +162,15 @@ class SqliteOnline:
         about, table = found[view]
         columns = "".join(f", c{at}" for at in range(len(about.columns)))
         also = columns.replace(" c", " r.c")
-        plan = _Plan(
-            about,
-            table,
-            f"SELECT event_us, created_us{columns} FROM {table} WHERE key = ?",  # noqa: S608 - our own names
-            f"SELECT j.key, r.event_us, r.created_us{also} FROM json_each(?) j CROSS JOIN {table} r ON r.key = j.value",  # noqa: S608
+        one = f"SELECT event_us, created_us{columns} FROM {table} WHERE key = ?"  # noqa: S608 - our own names
+        many = (
+            f"SELECT j.key, r.event_us, r.created_us{also} FROM json_each(?) j CROSS JOIN {table} r ON r.key = j.value"  # noqa: S608
         )
+        if about.is_history:
+            one += " AND event_us <= ? ORDER BY event_us DESC LIMIT 1"
+            newest = f"(SELECT max(event_us) FROM {table} s WHERE s.key = j.value AND s.event_us <= ?1)"  # noqa: S608
+            many = many.replace("json_each(?)", "json_each(?2)") + f" AND r.event_us = {newest}"
+        plan = _Plan(about, table, one, many)
         self._plans[project, view] = plan
         return plan
 
@@ -311,7 +316,8 @@ def _filled(
     kinds = ["REAL" if kind == "number" else "TEXT" if kind == "category" else "" for kind in about.kinds]
     columns = "".join(f", c{at} {kind}" for at, kind in enumerate(kinds))
     connection.execute(
-        f"CREATE TABLE {table} (key PRIMARY KEY NOT NULL, event_us INTEGER, created_us INTEGER{columns}) WITHOUT ROWID"
+        f"CREATE TABLE {table} (key NOT NULL, event_us INTEGER, created_us INTEGER{columns}, "
+        f"PRIMARY KEY ({'key, event_us' if about.is_history else 'key'})) WITHOUT ROWID"
     )
     insert = f"INSERT INTO {table} VALUES ({', '.join('?' * (3 + len(kinds)))})"  # noqa: S608 - our own name
     pending = iter(rows)

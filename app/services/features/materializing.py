@@ -50,12 +50,13 @@ def materialize(task: TaskContext) -> Materialized:
     All views switch in one transaction of the online store. A process that dies before it leaves the old rows; one that
     dies after it leaves a publish that the next run finds and records. Raises NotFound, or Damaged for lost tables.
     """
-    run, moment = task.run, now()
+    run = task.run
+    moment = _moment(run)
     info = chosen_set(run)
     online = open_online(run.project.workspace)
     try:
         known = online.views(run.project.name)
-        sets = list(_row_sets(run.project, info, known, moment))
+        sets = list(_row_sets(run.project, info, known, moment, is_replay="at" in run.parameters))
         total = max(sum(one.about.rows for one in sets if one.rows is not None), 1)
         if any(one.rows is not None for one in sets) or known.keys() != {one.about.view for one in sets}:
             online.publish(
@@ -67,6 +68,22 @@ def materialize(task: TaskContext) -> Materialized:
         online.close()
     views = tuple(OnlineRows(one.about.view, one.about.rows, one.about.waiting, one.rows is not None) for one in sets)
     return _recorded(task, info, views, moment)
+
+
+def _moment(run: RunContext) -> datetime:
+    """Now, or the moment that the run asks for (parameter `at`, ISO 8601), for a store as it would have been then."""
+    text = run.parameters.get("at")
+    if text is None:
+        return now()
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        found = None  # type: ignore[assignment]
+    if found is None or found.tzinfo is None:
+        raise BadInput(
+            f"{str(text)[:60]!r} is no moment with a time zone", where="parameters.at", next_step="2013-03-31T18:00:00Z"
+        )
+    return found
 
 
 def chosen_set(run: RunContext) -> FeatureSetInfo:
@@ -87,7 +104,7 @@ def chosen_set(run: RunContext) -> FeatureSetInfo:
 
 
 def _row_sets(
-    project: OpenProject, info: FeatureSetInfo, known: Mapping[str, OnlineView], moment: datetime
+    project: OpenProject, info: FeatureSetInfo, known: Mapping[str, OnlineView], moment: datetime, *, is_replay: bool
 ) -> Iterator[RowSet]:
     from app.features.join import Pinned
 
@@ -100,8 +117,11 @@ def _row_sets(
         )
         wanted = (tuple(column for column, _ in columns), table.entity)
         old = known.get(name)
-        if old is not None and old.digest == digest and (old.columns, old.entity) == wanted and not old.waiting:
+        is_same = old is not None and old.digest == digest and (old.columns, old.entity) == wanted
+        if old is not None and is_same and not old.waiting and not is_replay:
             yield RowSet(replace(old, feature_set=info.version), None)
+        elif table.windows:
+            yield _steps_of(project, info, table, digest, moment)
         elif table.entity:
             yield _rows_of(project, info, table, columns, digest, moment, is_spine=name == spine)
 
@@ -159,6 +179,44 @@ def _rows_of(
         known_until=moment.isoformat(),
     )
     return RowSet(about, rows)
+
+
+def _steps_of(project: OpenProject, info: FeatureSetInfo, table: "Pinned", digest: str, moment: datetime) -> RowSet:
+    """A view over history: one row a change of what its windows say."""
+    from app.features import offline
+    from app.features.steps import empty_values, step_rows
+
+    assert table.event_time is not None
+    times = [time for time in (table.event_time, table.created_time) if time is not None]
+    names = dict.fromkeys([*table.entity, *times, *(one.of for one in table.windows if one.of is not None)])
+    found = step_rows(
+        offline.read(table.folder, table.version, list(names)),
+        entity=table.entity,
+        event_time=table.event_time,
+        created_time=table.created_time,
+        aggregates=table.windows,
+        from_us=micros(moment),
+    )
+    about = OnlineView(
+        project=project.name,
+        view=table.name,
+        is_spine=False,
+        entity=table.entity,
+        key_kinds=found.key_kinds,
+        columns=tuple(one.name for one in table.windows),
+        kinds=("number",) * len(table.windows),
+        event_time=table.event_time,
+        created_time=table.created_time,
+        ttl_us=None,
+        feature_set=info.version,
+        digest=digest,
+        rows=found.count,
+        waiting=0,
+        known_until=moment.isoformat(),
+        empty=empty_values({one.name: {"take": one.take} for one in table.windows}),
+        ages=tuple(at for at, one in enumerate(table.windows) if one.take == "age"),
+    )
+    return RowSet(about, found.rows)
 
 
 def _recorded(task: TaskContext, info: FeatureSetInfo, views: tuple[OnlineRows, ...], moment: datetime) -> Materialized:

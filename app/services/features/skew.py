@@ -71,7 +71,8 @@ def verify_skew(
 ) -> Skew:
     """Compare so many online entities a view with the offline store and keep the result; gives what differs.
 
-    Each is asked for at two moments: when its online row became known, and when the rows were published. Raises
+    Each is asked for at two moments: when its online row became known, and when the rows were published; views
+    over history also at moments after it. Raises
     NotFound when nothing is online, Damaged when the offline tables are lost.
     """
     project_id = register_project(store, project)
@@ -117,7 +118,7 @@ def _compared(store: Store, project: OpenProject, project_id: int, entities: int
             table = Pinned.of_record(name, folder_of(project), info.views[name])
             keys = _sampled(online, project.name, about, table, entities, chance)
             count += len(keys)
-            for asked, offline in _asked(online, project.name, about, table, keys):
+            for asked, offline in _asked(online, project.name, about, table, keys, chance):
                 values += len(about.columns)
                 differences += list(_differences(about, asked, offline))
         return _Compared(info, count, values, tuple(differences))
@@ -155,18 +156,35 @@ def _sampled(
 
 
 def _asked(
-    online: OnlineStore, project: str, about: OnlineView, table: "Pinned", keys: Sequence[Key]
+    online: OnlineStore,
+    project: str,
+    about: OnlineView,
+    table: "Pinned",
+    keys: Sequence[Key],
+    chance: random.Random,
 ) -> Iterator[tuple[_Asked, Mapping[str, Any]]]:
     published = micros(datetime.fromisoformat(about.known_until))
     _, rows = online.read(project, about.view, keys, published)
     asked = [_Asked(key, published, row) for key, row in zip(keys, rows, strict=True)]
+    for at in _later(about, table, chance):
+        _, then = online.read(project, about.view, keys, at)
+        asked += [_Asked(key, at, row) for key, row in zip(keys, then, strict=True)]
     for key, row in zip(keys, rows, strict=True):
-        if row is not None and row.event_us is not None:
+        if row is not None and row.event_us is not None and not about.is_history:
             known = max(row.event_us, row.created_us or row.event_us)
             _, (then,) = online.read(project, about.view, [key], known)
             asked.append(_Asked(key, known, then))
     offline = _offline(about, table, asked)
     yield from zip(asked, offline.to_dict("records"), strict=True)
+
+
+def _later(about: OnlineView, table: "Pinned", chance: random.Random) -> list[int]:
+    """Moments after the publish at which facts leave the windows of a view over history."""
+    if not about.is_history:
+        return []
+    published = micros(datetime.fromisoformat(about.known_until))
+    longest = max(int(one.window.total_seconds() * 1_000_000) for one in table.windows)
+    return [published + chance.randrange(longest) for _ in range(3)] + [published + longest + 1]
 
 
 def _offline(about: OnlineView, table: "Pinned", asked: Sequence[_Asked]) -> "pd.DataFrame":
