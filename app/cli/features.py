@@ -1,6 +1,5 @@
 """`trainmaster features`: versions of the views, building them, and reading them online."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,12 +16,15 @@ from app.cli.session import (
     opened,
     reading,
 )
-from app.domain.errors import BadInput, Refused
+from app.cli.training_sets import commands as training_sets
+from app.cli.training_sets import moment
+from app.domain.errors import NotFound, Refused
 
 if TYPE_CHECKING:
     from app.store.queries.online import OnlinePublishRow
 
-commands = group("Feature views and their versions.")
+commands = group("Feature views, their versions, what is online, and the sets of rows to learn from.")
+commands.add_typer(training_sets, name="training-set")
 
 
 @commands.command("ls")
@@ -77,6 +79,7 @@ def materialize(
     workspace: WorkspaceDir = None,
     project: ProjectName = None,
     features: Annotated[int | None, typer.Option("--features", help="The version; default: the newest.")] = None,
+    at: Annotated[str | None, typer.Option("--at", help="As known at this moment (ISO 8601); default: now.")] = None,
     json: Json = False,
 ) -> None:
     """Bring the newest features online and compare them with the offline store; a build does it too."""
@@ -86,6 +89,8 @@ def materialize(
     with opened(workspace) as (place, store):
         name = chosen_project(place, project)
         parameters: dict[str, object] = {} if features is None else {"feature_set": features}
+        if at is not None:
+            parameters["at"] = str(moment(at, "--at"))
         run_flow(place, store, name, "materialize", parameters, quiet=json)
         published = online.newest_publish(store.reader, name)
     assert published is not None
@@ -118,7 +123,7 @@ def get(
     name = chosen_project(place, project)
     reader = OnlineReader.of(place)
     try:
-        found = reader.get(name, entity_of(entity, reader.views(name)), view=view, at=_moment(at))
+        found = reader.get(name, entity_of(entity, reader.views(name)), view=view, at=moment(at, "--at"))
     finally:
         reader.close()
     emit(
@@ -143,18 +148,6 @@ def get(
             empty="no view is online",
         ),
     )
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise BadInput(f"{text!r} is no moment", where="--at", next_step="--at 2013-03-31T18:00:00Z") from None
-    if found.tzinfo is None:
-        raise BadInput(f"{text!r} has no time zone", where="--at", next_step=f"--at {text}Z")
-    return found
 
 
 @commands.command("verify-skew")
@@ -184,3 +177,88 @@ def verify_skew(
     )
     if found.differences:
         raise Refused(found.says, next_step=f"trainmaster features materialize --project {found.project}")
+
+
+@commands.command()
+def search(
+    words: Annotated[list[str], typer.Argument(help="Every word must be found.")],
+    workspace: WorkspaceDir = None,
+    limit: Limit = 50,
+    json: Json = False,
+) -> None:
+    """Who already computes this? Search the views of all projects: names, columns, tags, owner, words and code."""
+    from app.services.features import search as find
+
+    with reading(workspace) as (place, reader):
+        found = find(reader, place, " ".join(words), limit=limit)
+    emit(
+        found,
+        as_json=json,
+        human=lambda: table(
+            ["project", "view", "found in", "owner", "says", "columns"],
+            [
+                (one.project, one.view, ", ".join(one.where), one.owner, one.says, " ".join(one.columns))
+                for one in found
+            ],
+            empty="no view knows all of these words",
+        ),
+    )
+
+
+@commands.command()
+def show(
+    view: Annotated[str, typer.Argument(help="The view.")],
+    workspace: WorkspaceDir = None,
+    project: ProjectName = None,
+    features: Annotated[int | None, typer.Option("--features", help="The version; default: the newest.")] = None,
+    json: Json = False,
+) -> None:
+    """Show one view: what is declared, and the statistics of its columns."""
+    from app.store.queries import features as queries
+
+    with reading(workspace) as (place, reader):
+        name = chosen_project(place, project)
+        found = queries.feature_set(reader, name, features)
+        if found is None:
+            raise NotFound("no such version of the features", next_step="trainmaster features build")
+        chosen = next((one for one in found.views if one.name == view), None)
+        if chosen is None:
+            names = ", ".join(one.name for one in found.views)
+            raise NotFound(
+                f"v{found.version} has no view {view!r}; it has {names}", next_step="trainmaster features ls"
+            )
+        described = queries.statistics(reader, found).get(view, {})
+    shown = {"project": name, "features": found.version, **vars(chosen), "statistics": described.get("columns", {})}
+    emit(shown, as_json=json, human=lambda: _show_view(shown, described.get("columns", {})))
+
+
+def _show_view(shown: dict[str, object], columns: dict[str, dict[str, object]]) -> None:
+    fields({key: value for key, value in shown.items() if key not in ("statistics", "columns", "kinds")})
+    table(
+        ["column", "kind", "rows", "missing", "mean", "least", "median", "greatest", "most frequent"],
+        [
+            (
+                name,
+                one["kind"],
+                one["count"],
+                one["missing"],
+                one.get("mean"),
+                one.get("least"),
+                _median(one),
+                one.get("greatest"),
+                ", ".join(f"{text} {count}" for text, count in _top(one)[:3]),
+            )
+            for name, one in columns.items()
+        ],
+        empty="no statistics yet: trainmaster features build",
+    )
+
+
+def _median(one: dict[str, object]) -> object:
+    quantiles = one.get("quantiles")
+    return quantiles.get("0.5") if isinstance(quantiles, dict) else None
+
+
+def _top(one: dict[str, object]) -> list[tuple[str, int]]:
+    top = one.get("top")
+    return [(str(text), int(count)) for text, count in top] if isinstance(top, list) else []

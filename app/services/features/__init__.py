@@ -12,12 +12,14 @@ from app.services.features.reading import (
     newest_feature_set,
     training_frame,
 )
+from app.services.features.search import Hit, search
 from app.services.features.skew import Difference, Skew, check_skew, verify_skew
 from app.services.features.sources import load_rules
 from app.services.features.statistics import describe, statistics_of
 from app.services.features.training_sets import Created as TrainingSetCreated
 from app.services.features.training_sets import Rebuilt, references_of
 from app.services.features.training_sets import create as create_training_set
+from app.services.features.training_sets import found as find_training_set
 from app.services.features.training_sets import rebuild as rebuild_training_set
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "FeatureColumn",
     "FeatureSetBuilt",
     "FeatureSetInfo",
+    "Hit",
     "Materialized",
     "ModelRows",
     "OnlineReader",
@@ -41,12 +44,14 @@ __all__ = [
     "describe",
     "entity_of",
     "feature_sets",
+    "find_training_set",
     "load_rules",
     "materialize",
     "newest_feature_set",
     "open_online",
     "rebuild_training_set",
     "references_of",
+    "search",
     "statistics_of",
     "training_frame",
     "verify_skew",
