@@ -17,6 +17,7 @@ class Permission(StrEnum):
 
 EVERYWHERE, LIST = "everywhere", "list"
 OVERVIEW, DATA, RUNS, RUN = "overview", "data", "runs", "run"
+FEATURES = "features"
 REGISTRY, MONITORING, INFRASTRUCTURE, CI = "registry", "monitoring", "infrastructure", "ci"
 TABBED = (DATA, RUN, REGISTRY, MONITORING)
 
@@ -120,6 +121,15 @@ ACTIONS: tuple[Action, ...] = (
         short="ingest or build",
         needs=OPERATE,
         weight=12,
+    ),
+    Action(
+        "features.test",
+        "t",
+        "bring the features online and compare them with the offline store",
+        on=(FEATURES,),
+        short="online and compare",
+        needs=OPERATE,
+        weight=11,
     ),
     Action("run.again", "r", "run again", on=(RUNS, RUN), needs=OPERATE, weight=12),
     Action("run.cancel", "x", "cancel", on=(RUNS, RUN), needs=OPERATE, weight=11),

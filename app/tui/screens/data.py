@@ -4,6 +4,9 @@ from typing import ClassVar
 
 from app.tui.screens.data_sources import SourcesTab
 from app.tui.screens.features import FeaturesTab
+from app.tui.screens.features_rules import RulesTab
+from app.tui.screens.features_sets import TrainingSetsTab
+from app.tui.screens.features_views import ViewsTab
 from app.tui.screens.tabs import Tab, TabbedScreen
 
 
@@ -12,7 +15,7 @@ class DataScreen(TabbedScreen):
 
     place: ClassVar[str] = "data"
     AUTO_FOCUS = "#sources"
-    tabs: ClassVar[tuple[type[Tab], ...]] = (SourcesTab, FeaturesTab)
+    tabs: ClassVar[tuple[type[Tab], ...]] = (SourcesTab, FeaturesTab, ViewsTab, RulesTab, TrainingSetsTab)
 
     def do_data_run(self) -> None:
         """Ingest; a tab may have something nearer to run."""
