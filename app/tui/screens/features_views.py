@@ -1,7 +1,6 @@
 """The views tab of Data & Features: every view of every project with its columns, their statistics and histograms."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -149,7 +148,7 @@ def _statistics(columns: Mapping[str, Mapping[str, Any]], width: int, glyphs: Gl
         elif "histogram" in one:
             figures = "  ".join(f"{_short(one[key])}" for key in ("least", "mean", "greatest"))
             lines.append(line((fit(name, 22), "bold"), (figures if one["kind"] == "number" else "times", ""), lacking))
-            counts = [math.sqrt(count) for count in one["histogram"]["counts"]]
+            counts = [float(count) for count in one["histogram"]["counts"]]
             lines.append(line("  ", (sparkline([c for c in counts for _ in (0, 1)], 20, glyphs, low=0.0), "now")))
         else:
             lines.append(line((fit(name, 22), "bold"), ("nothing in it", "warn")))
