@@ -27,7 +27,7 @@ def history(rows: list[tuple[Any, ...]]) -> pa.Table:
     moments = [tuple(None if m is None else EPOCH + m * MINUTE for m in row[2:4]) for row in rows]
     kinds = [pa.string(), pa.int64(), *[pa.timestamp("us", tz="UTC")] * 2, pa.float64(), pa.string()]
     columns = list(zip(*[(*row[:2], *times, *row[4:]) for row, times in zip(rows, moments, strict=True)], strict=True))
-    return pa.table({n: pa.array(list(c), type=k) for n, c, k in zip(names, columns or [[]] * 6, kinds, strict=True)})
+    return pa.table({n: pa.array(list(c), type=k) for n, c, k in zip(names, columns or [()] * 6, kinds, strict=True)})
 
 
 ROWS = st.lists(

@@ -200,7 +200,7 @@ for version in range(int(sys.argv[2]), 10**9):
 def test_a_writer_that_is_killed_anywhere_leaves_the_old_rows_or_the_new(tmp_path: Path) -> None:
     file = tmp_path / "online.db"
     SqliteOnline(file).publish("p", [RowSet(view(name, 1), rows(1, 5_000)) for name in ("a", "b")], now=NOW)
-    versions = []
+    versions: list[object] = []
 
     for at in range(25):
         child = subprocess.Popen([sys.executable, "-c", WRITER, str(file), str(1000 * at + 2)], stdout=subprocess.PIPE)

@@ -1,6 +1,7 @@
 """Training sets: the same id gives the same rows, and what they need cannot be deleted."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import update
@@ -9,7 +10,6 @@ from app.domain.errors import BadInput, Damaged, NotFound
 from app.domain.ids import Ref
 from app.domain.workspace import Workspace
 from app.services import features
-from app.services.features import training_sets
 from app.services.workspaces import OpenProject, open_project
 from app.store.engine import Store
 from app.store.queries.features import feature_set, statistics
@@ -79,7 +79,7 @@ def test_a_set_that_gives_other_rows_is_damaged(store: Store, project: OpenProje
 
 
 def test_a_window_keeps_its_rows_only(store: Store, project: OpenProject) -> None:
-    begin = training_sets.queries.datetime.fromisoformat("2013-02-01T00:00:00+00:00")
+    begin = datetime(2013, 2, 1, tzinfo=UTC)
 
     found = features.create_training_set(store, project, "late", window=(begin, None))
 

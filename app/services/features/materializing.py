@@ -77,12 +77,13 @@ def _moment(run: RunContext) -> datetime:
         return now()
     try:
         found = datetime.fromisoformat(str(text))
-    except ValueError:
-        found = None  # type: ignore[assignment]
-    if found is None or found.tzinfo is None:
+        micros(found)
+    except (ValueError, BadInput):
         raise BadInput(
-            f"{str(text)[:60]!r} is no moment with a time zone", where="parameters.at", next_step="2013-03-31T18:00:00Z"
-        )
+            f"{str(text)[:60]!r} is no moment with a time zone",
+            where="parameters.at",
+            next_step="trainmaster features materialize --at 2013-03-31T18:00:00Z",
+        ) from None
     return found
 
 

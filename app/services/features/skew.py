@@ -167,8 +167,8 @@ def _asked(
     _, rows = online.read(project, about.view, keys, published)
     asked = [_Asked(key, published, row) for key, row in zip(keys, rows, strict=True)]
     for at in _later(about, table, chance):
-        _, then = online.read(project, about.view, keys, at)
-        asked += [_Asked(key, at, row) for key, row in zip(keys, then, strict=True)]
+        _, later = online.read(project, about.view, keys, at)
+        asked += [_Asked(key, at, row) for key, row in zip(keys, later, strict=True)]
     for key, row in zip(keys, rows, strict=True):
         if row is not None and row.event_us is not None and not about.is_history:
             known = max(row.event_us, row.created_us or row.event_us)
