@@ -184,6 +184,20 @@ def storable(frame: pd.DataFrame) -> pa.Table:
     return pa.table(columns, schema=pa.schema(fields))
 
 
+def named(rows: pa.Table) -> pa.Table:
+    """Storable rows under the names that readers see."""
+    return rows.rename_columns([_original(field) for field in rows.schema]).replace_schema_metadata(None)
+
+
+def joined(pieces: Sequence[pa.Table]) -> pa.Table:
+    """Some parts of a table as one, types promoted as a commit would."""
+    return (
+        pa.concat_tables([_untyped(piece) for piece in pieces], promote_options="permissive")
+        if pieces
+        else pa.table({})
+    )
+
+
 def _commit(folder: Path, rows: pa.Table, marks: dict[str, str], parts: Sequence[str] | None = None) -> None:
     """One commit: the whole table (no `parts`, or none to replace), or the named parts of it."""
     from deltalake import CommitProperties, WriterProperties, write_deltalake

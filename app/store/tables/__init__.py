@@ -8,7 +8,7 @@ from app.store.tables.charter import CharterVersion, Project
 from app.store.tables.ci import Bundle, CiVerdict
 from app.store.tables.data import QuarantinedRow, Snapshot, SourceFile
 from app.store.tables.experiments import Metric, MetricPoint, Parameter
-from app.store.tables.features import FeatureSet
+from app.store.tables.features import FeatureCode, FeatureSet
 from app.store.tables.infrastructure import Lease, Service
 from app.store.tables.lineage import LineageEdge
 from app.store.tables.monitoring import Alert, Decision, MonitorReport, Signal
@@ -28,6 +28,7 @@ __all__ = [
     "CiVerdict",
     "Decision",
     "Deployment",
+    "FeatureCode",
     "FeatureSet",
     "GateResult",
     "Lease",

@@ -28,3 +28,11 @@ class FeatureSet(Table, table=True):
     snapshots: str = long_text("[]")
     statistics: str | None = refers("artifact.digest", nullable=True)
     created_at: datetime = moment(index=True)
+
+
+class FeatureCode(Table, table=True):
+    """The feature code that a feature set was computed by: an artifact, JSON {file: text}."""
+
+    __tablename__ = "feature_code"
+    feature_set_id: int = refers("feature_set.id", primary_key=True)
+    artifact: str = refers("artifact.digest")
