@@ -110,6 +110,48 @@ def prove(workspace: WorkspaceDir = None, project: ProjectName = None, json: Jso
     emit(tested, as_json=json, human=human)
 
 
+def compact(workspace: WorkspaceDir = None, project: ProjectName = None, json: Json = False) -> None:
+    """Merge the small files of every table; each version reads as before."""
+    from app.services.features import compact as compacted
+    from app.services.workspaces import actor, open_project
+
+    with opened(workspace) as (place, store):
+        found = compacted(store, open_project(place, chosen_project(place, project)), by=actor())
+    emit(found, as_json=json, human=lambda: say(found.says))
+
+
+def prune(
+    version: Annotated[int | None, typer.Argument(help="One version; default: all but the newest.")] = None,
+    keep: Annotated[int, typer.Option("--keep", min=1, help="How many of the newest stay.")] = 3,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the audit log.")] = "retention",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go; remove nothing.")] = False,
+    workspace: WorkspaceDir = None,
+    project: ProjectName = None,
+    json: Json = False,
+) -> None:
+    """Remove versions that nothing refers to, and the files that only they read."""
+    from app.services.features import prune as pruned
+    from app.services.workspaces import actor, open_project
+
+    with opened(workspace) as (place, store):
+        found = pruned(
+            store,
+            open_project(place, chosen_project(place, project)),
+            by=actor(),
+            reason=reason,
+            version=version,
+            keep=keep,
+            dry_run=dry_run,
+        )
+
+    def human() -> None:
+        kept = [(f"v{number}", why) for number, why in sorted(found.kept.items())]
+        table(["stays", "because"], kept, empty="no version stays")
+        say(found.says)
+
+    emit(found, as_json=json, human=human)
+
+
 def _show_change(change: object, *, as_json: bool) -> None:
     from app.services.features import Change
 

@@ -5,7 +5,7 @@ from app.cli.render import emit, short_time, table
 from app.cli.session import Json, Limit, ProjectName, WorkspaceDir, group, reading
 
 commands = group("Feature views and their versions.")
-for act in (feature_rules.build, feature_rules.diff, feature_rules.explain):
+for act in (feature_rules.build, feature_rules.diff, feature_rules.explain, feature_rules.compact, feature_rules.prune):
     commands.command()(act)
 commands.command("test")(feature_rules.prove)
 

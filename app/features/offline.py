@@ -70,7 +70,7 @@ def publish_parts(folder: Path, new: Mapping[str, pa.Table], order: Sequence[str
 
 def parts_now(folder: Path) -> set[str]:
     """The parts of the newest version of a divided table."""
-    if not _is_table(folder):
+    if not is_table(folder):
         return set()
     return {str(action[PART]) for action in _files(_newest(folder)) if action[PART] is not None}
 
@@ -82,7 +82,7 @@ def newest_version(folder: Path) -> int:
 
 def find(folder: Path, digest: str) -> int | None:
     """The version whose commit carries this digest, among the newest ones, if all its files are there."""
-    if not _is_table(folder):
+    if not is_table(folder):
         return None
     for commit in _newest(folder).history(SEEN):
         if commit.get(DIGEST) == digest:
@@ -203,7 +203,7 @@ def _commit(folder: Path, rows: pa.Table, marks: dict[str, str], parts: Sequence
     from deltalake import CommitProperties, WriterProperties, write_deltalake
 
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    is_new = not _is_table(folder)
+    is_new = not is_table(folder)
     write_deltalake(
         str(folder),
         rows,
@@ -288,7 +288,15 @@ def _is_whole(folder: Path, version: int) -> bool:
     return all((folder / str(file["path"])).is_file() for file in _files(DeltaTable(str(folder), version=version)))
 
 
-def _is_table(folder: Path) -> bool:
+def files_of(folder: Path, version: int) -> list[str]:
+    """The files of a version, relative to the table's folder."""
+    from deltalake import DeltaTable
+
+    return [str(file["path"]) for file in _files(DeltaTable(str(folder), version=version))]
+
+
+def is_table(folder: Path) -> bool:
+    """Whether a table was published here."""
     return (folder / "_delta_log").is_dir() and any((folder / "_delta_log").iterdir())
 
 

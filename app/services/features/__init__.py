@@ -13,19 +13,23 @@ from app.services.features.reading import (
     newest_feature_set,
     training_frame,
 )
+from app.services.features.retaining import Compacted, Pruned, compact, prune
 from app.services.features.sources import load_rules
 
 __all__ = [
     "Change",
+    "Compacted",
     "Explanation",
     "FeatureColumn",
     "FeatureSetBuilt",
     "FeatureSetInfo",
+    "Pruned",
     "TableChange",
     "Tested",
     "TrainingFrame",
     "Window",
     "build",
+    "compact",
     "diff",
     "explain",
     "feature_sets",
@@ -33,5 +37,6 @@ __all__ = [
     "newest_feature_set",
     "preview",
     "prove_project",
+    "prune",
     "training_frame",
 ]
