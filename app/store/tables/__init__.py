@@ -6,19 +6,23 @@ from app.store.tables.artifacts import Artifact, Chunk
 from app.store.tables.audit import AuditEvent
 from app.store.tables.charter import CharterVersion, Project
 from app.store.tables.ci import Bundle, CiVerdict
-from app.store.tables.data import QuarantinedRow, Snapshot, SourceFile
+from app.store.tables.data import Agreement, QuarantinedRow, Snapshot, SourceFile, Ticket
 from app.store.tables.experiments import Metric, MetricPoint, Parameter
 from app.store.tables.features import FeatureCode, FeatureSet
-from app.store.tables.infrastructure import Lease, Service
+from app.store.tables.infrastructure import Admission, Estimate, Lease, Service
 from app.store.tables.lineage import LineageEdge
 from app.store.tables.monitoring import Alert, Decision, MonitorReport, Signal
 from app.store.tables.registry import GateResult, Model, ModelVersion, StageTransition
+from app.store.tables.reproduction import Reproduction
 from app.store.tables.runs import LogLine, ResourceSample, Run, Task
 from app.store.tables.serving import Deployment, PredictionBatch
+from app.store.tables.trials import Experiment, Trial
 
 metadata = SQLModel.metadata
 
 __all__ = [
+    "Admission",
+    "Agreement",
     "Alert",
     "Artifact",
     "AuditEvent",
@@ -28,6 +32,8 @@ __all__ = [
     "CiVerdict",
     "Decision",
     "Deployment",
+    "Estimate",
+    "Experiment",
     "FeatureCode",
     "FeatureSet",
     "GateResult",
@@ -43,6 +49,7 @@ __all__ = [
     "PredictionBatch",
     "Project",
     "QuarantinedRow",
+    "Reproduction",
     "ResourceSample",
     "Run",
     "Service",
@@ -51,5 +58,7 @@ __all__ = [
     "SourceFile",
     "StageTransition",
     "Task",
+    "Ticket",
+    "Trial",
     "metadata",
 ]
