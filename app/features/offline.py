@@ -70,7 +70,7 @@ def publish_parts(folder: Path, new: Mapping[str, pa.Table], order: Sequence[str
 
 def parts_now(folder: Path) -> set[str]:
     """The parts of the newest version of a divided table."""
-    if not _is_table(folder):
+    if not is_table(folder):
         return set()
     return {str(action[PART]) for action in _files(_newest(folder)) if action[PART] is not None}
 
@@ -82,7 +82,7 @@ def newest_version(folder: Path) -> int:
 
 def find(folder: Path, digest: str) -> int | None:
     """The version whose commit carries this digest, among the newest ones, if all its files are there."""
-    if not _is_table(folder):
+    if not is_table(folder):
         return None
     for commit in _newest(folder).history(SEEN):
         if commit.get(DIGEST) == digest:
@@ -184,12 +184,26 @@ def storable(frame: pd.DataFrame) -> pa.Table:
     return pa.table(columns, schema=pa.schema(fields))
 
 
+def named(rows: pa.Table) -> pa.Table:
+    """Storable rows under the names that readers see."""
+    return rows.rename_columns([_original(field) for field in rows.schema]).replace_schema_metadata(None)
+
+
+def joined(pieces: Sequence[pa.Table]) -> pa.Table:
+    """Some parts of a table as one, types promoted as a commit would."""
+    return (
+        pa.concat_tables([_untyped(piece) for piece in pieces], promote_options="permissive")
+        if pieces
+        else pa.table({})
+    )
+
+
 def _commit(folder: Path, rows: pa.Table, marks: dict[str, str], parts: Sequence[str] | None = None) -> None:
     """One commit: the whole table (no `parts`, or none to replace), or the named parts of it."""
     from deltalake import CommitProperties, WriterProperties, write_deltalake
 
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    is_new = not _is_table(folder)
+    is_new = not is_table(folder)
     write_deltalake(
         str(folder),
         rows,
@@ -274,7 +288,15 @@ def _is_whole(folder: Path, version: int) -> bool:
     return all((folder / str(file["path"])).is_file() for file in _files(DeltaTable(str(folder), version=version)))
 
 
-def _is_table(folder: Path) -> bool:
+def files_of(folder: Path, version: int) -> list[str]:
+    """The files of a version, relative to the table's folder."""
+    from deltalake import DeltaTable
+
+    return [str(file["path"]) for file in _files(DeltaTable(str(folder), version=version))]
+
+
+def is_table(folder: Path) -> bool:
+    """Whether a table was published here."""
     return (folder / "_delta_log").is_dir() and any((folder / "_delta_log").iterdir())
 
 

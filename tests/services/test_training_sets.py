@@ -138,3 +138,25 @@ def test_a_search_finds_the_view_that_knows_every_word(
     assert by_both[0].view == "rates_in_town"
     assert [(hit.view, hit.where) for hit in by_code] == [("facts", ("code",))]
     assert features.search(store.reader, workspace, "size nowhere") == []
+
+
+def test_what_is_online_or_in_a_training_set_is_not_pruned(
+    workspace: Workspace, store: Store, project: OpenProject
+) -> None:
+    from flows.features import features as flow
+    from flows.materialize import materialize
+
+    for version in (1, 2, 3, 4):
+        made.deliver(workspace, "rates/more.csv", f"town,at,rate\nbonn,2013-01-04T00:00:00Z,{version}\n")
+        made.take_in(store, project, "rates")
+        flow("homes", workspace=str(workspace.root))
+    features.create_training_set(store, project, "base", features=2)
+    materialize("homes", workspace=str(workspace.root), parameters={"feature_set": 3})
+
+    pruned = features.prune(store, project, by="ana", reason="space", keep=1)
+
+    newest = features.feature_sets(store, 1)[0].version
+    assert pruned.removed == tuple(range(1, newest)[0:1]) + tuple(range(4, newest))
+    assert "training set" in pruned.kept[2]
+    assert pruned.kept[3] == "in use: it is online"
+    assert features.verify_skew(store, project).differences == 0

@@ -68,8 +68,10 @@ class View(Section):
 class Spine(Section):
     """The labelled rows: one function of `features.py` gives entity keys, event time, label time and target.
 
-    `by = "snapshot"` says that the rows of each snapshot can be computed alone.
+    `by = "snapshot"` says that the rows of each snapshot can be computed alone. `known_later` names the columns of the
+    source that are known at the label time only; `features test` proves that no feature reads them sooner.
     """
 
     function: Name
     by: Literal["snapshot"] | None = None
+    known_later: tuple[Column, ...] = Field(default=(), strict=False)

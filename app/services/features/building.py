@@ -10,12 +10,15 @@ from sqlmodel import Session, col
 from app.domain.ids import Ref
 from app.services.features.checking import check
 from app.services.features.computing import Computed, compute
+from app.services.features.future import prove
 from app.services.features.planning import Plan, Record, TablePlan, lost_tables, plan
 from app.services.features.reading import folder_of, info_of
+from app.services.features.sources import code_of
+from app.services.lineage import resolve
 from app.services.running import RunContext, TaskContext
 from app.services.workspaces import OpenProject, now
-from app.store import audit, lineage
-from app.store.tables import FeatureSet
+from app.store import artifacts, audit, lineage
+from app.store.tables import FeatureCode, FeatureSet
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,10 @@ def build(task: TaskContext) -> FeatureSetBuilt:
     steps = iter(range(1, 1_000_000))
     computed = compute(run.store, project, planned, lambda says: task.progress(1, 1 + next(steps), says))
     check(project, planned, computed)
+    changed = tuple(name for name, table in planned.tables.items() if table.has_new_rules)
+    if changed:
+        task.progress(1, 2, "testing that no rule reads the future")
+        prove(run.store, project, planned, changed)
     tables = {}
     for at, table in enumerate(planned.tables.values()):
         task.progress(len(planned.tables) + at, 2 * len(planned.tables), f"publishing {table.function}")
@@ -140,6 +147,9 @@ def _publish(task: TaskContext, planned: Plan, records: Mapping[str, Record]) ->
     assert isinstance(rows, int)
     inputs = [Ref("snapshot", snapshot.key) for snapshot in snapshots]
     code = Ref("rules", rules_digest[:12])
+    kept_code = json.dumps(code_of(run.project), sort_keys=True).encode()
+    cause = run.parameters.get("caused_by")
+    because = resolve(run.store.reader, Ref.parse(str(cause))) if cause else None
     with run.store.write() as session:
         known = _find(session, run.project_id, digest)
         if known is None:
@@ -159,12 +169,17 @@ def _publish(task: TaskContext, planned: Plan, records: Mapping[str, Record]) ->
             )
             session.add(row)
             session.flush()
+            assert row.id is not None
+            artifact = artifacts.put(session, kept_code, kind="rules", media_type="application/json", now=moment)
+            session.add(FeatureCode(feature_set_id=row.id, artifact=artifact))
             output = _ref(run, row.version)
             rebuilt = tuple(name for name, table in planned.tables.items() if table.older is None)
             kept = len(planned.tables) - len(rebuilt)
             reused = f", {kept} reused" if kept else ""
             says = f"v{row.version}: {rows:,} rows, {len(rebuilt)} tables built{reused}"
             edges = [*((one, output, "built") for one in inputs), (code, output, "computed_by")]
+            if because is not None:
+                edges.append((because, output, "caused_by"))
             lineage.link(session, edges, now=moment)
             audit.record(
                 session,
@@ -172,7 +187,8 @@ def _publish(task: TaskContext, planned: Plan, records: Mapping[str, Record]) ->
                 action="features.published",
                 subject=str(output),
                 now=moment,
-                details={"run": run.key, "digest": digest, "rows": rows},
+                details={"run": run.key, "digest": digest, "rows": rows}
+                | ({"caused_by": str(because)} if because else {}),
             )
             task.complete(session, says=says, inputs=[*inputs, code], outputs=[output])
             assert row.id is not None

@@ -23,6 +23,8 @@ FORMAT = 2
 DIVIDED = "-by-snapshot"
 """Ends the folder of a table that is divided by snapshot; no function's name can hold a dash."""
 
+NEVER_BUILT, RULES_CHANGED = "never built", "its rules changed"
+
 Record = Mapping[str, object]
 
 
@@ -52,6 +54,11 @@ class TablePlan:
     def is_divided(self) -> bool:
         """Whether it is computed snapshot by snapshot."""
         return self.source is not None
+
+    @property
+    def has_new_rules(self) -> bool:
+        """Whether it is computed by code that the newest version was not computed by."""
+        return self.older is None and self.why in (NEVER_BUILT, RULES_CHANGED)
 
     @property
     def says(self) -> str:
@@ -211,9 +218,9 @@ def _newest(store: Store, project_id: int) -> dict[str, Record]:
 
 def _why(before: Record | None, rules: str) -> str:
     if before is None:
-        return "never built"
+        return NEVER_BUILT
     if before.get("rules") != rules:
-        return "its rules changed"
+        return RULES_CHANGED
     return "its snapshots or its declaration changed"
 
 

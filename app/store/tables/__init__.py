@@ -8,7 +8,7 @@ from app.store.tables.charter import CharterVersion, Project
 from app.store.tables.ci import Bundle, CiVerdict
 from app.store.tables.data import Agreement, QuarantinedRow, Snapshot, SourceFile, Ticket
 from app.store.tables.experiments import Metric, MetricPoint, Parameter
-from app.store.tables.features import FeatureSet, OnlinePublish, SkewCheck, TrainingSet
+from app.store.tables.features import FeatureCode, FeatureSet, OnlinePublish, SkewCheck, TrainingSet
 from app.store.tables.infrastructure import Admission, Estimate, Lease, Service
 from app.store.tables.lineage import LineageEdge
 from app.store.tables.monitoring import Alert, Decision, MonitorReport, Signal
@@ -34,6 +34,7 @@ __all__ = [
     "Deployment",
     "Estimate",
     "Experiment",
+    "FeatureCode",
     "FeatureSet",
     "GateResult",
     "Lease",

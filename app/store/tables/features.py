@@ -88,3 +88,11 @@ class TrainingSet(Table, table=True):
     sides: str = refers("artifact.digest")
     actor: str
     created_at: datetime = moment(index=True)
+
+
+class FeatureCode(Table, table=True):
+    """The feature code that a feature set was computed by: an artifact, JSON {file: text}."""
+
+    __tablename__ = "feature_code"
+    feature_set_id: int = refers("feature_set.id", primary_key=True)
+    artifact: str = refers("artifact.digest")

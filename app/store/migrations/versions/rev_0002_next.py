@@ -197,6 +197,18 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_experiment_run_id"), ["run_id"], unique=False)
 
     op.create_table(
+        "feature_code",
+        sa.Column("feature_set_id", sa.Integer(), nullable=False),
+        sa.Column("artifact", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["artifact"], ["artifact.digest"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["feature_set_id"], ["feature_set.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("feature_set_id"),
+    )
+    with op.batch_alter_table("feature_code", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_feature_code_artifact"), ["artifact"], unique=False)
+        batch_op.create_index(batch_op.f("ix_feature_code_feature_set_id"), ["feature_set_id"], unique=False)
+
+    op.create_table(
         "online_publish",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("project_id", sa.Integer(), nullable=False),
