@@ -9,8 +9,8 @@ commands = group("Feature views, their versions, what is online, and the sets of
 for act in (feature_rules.build, feature_rules.diff, feature_rules.explain, feature_rules.compact, feature_rules.prune):
     commands.command()(act)
 commands.command("test")(feature_rules.prove)
-for act in (feature_reads.materialize, feature_reads.get, feature_reads.search, feature_reads.show):
-    commands.command()(act)
+for reads in (feature_reads.materialize, feature_reads.get, feature_reads.search, feature_reads.show):
+    commands.command()(reads)
 commands.command("verify-skew")(feature_reads.verify_skew)
 commands.add_typer(training_sets, name="training-set")
 

@@ -138,7 +138,8 @@ def test_one_group_cannot_be_split() -> None:
 
 
 def test_strata_keep_their_shares_on_both_sides() -> None:
-    frame = make_frame(1000).assign(plane=lambda f: ["rare" if at % 10 == 0 else None for at in f.index])
+    frame = make_frame(1000)
+    frame["plane"] = pd.Series("rare", index=frame.index).where(frame.index % 10 == 0)
     codes = (np.arange(1000) % 5 == 0).astype(float)
 
     parts = split(frame, Split(kind="stratified", strata=("plane",), test_share=0.2), PROBLEM, codes=codes)
