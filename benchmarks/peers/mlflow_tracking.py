@@ -50,8 +50,8 @@ def top(folder: str) -> dict[str, float]:
     experiment = client.create_experiment("demo")
     with sqlite3.connect(f"{folder}/many.db") as base:
         base.executemany(
-            """INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time,
-            end_time, source_version, lifecycle_stage, artifact_uri, experiment_id)
+            """INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status,
+            start_time, end_time, source_version, lifecycle_stage, artifact_uri, experiment_id)
             VALUES (?, ?, 'LOCAL', '', '', 'ana', 'FINISHED', ?, ?, '', 'active', '', ?)""",
             [(f"{n:032x}", f"run {n}", n, n + 9, int(experiment)) for n in range(MANY)],
         )
