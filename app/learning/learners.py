@@ -31,7 +31,8 @@ NAMES = {"binary_logloss": "log_loss", "multi_logloss": "log_loss", "auc": "auc"
 ALLOWED = frozenset(
     {
         "bagging_fraction", "bagging_freq", "cat_l2", "cat_smooth", "extra_trees", "feature_fraction",
-        "feature_fraction_bynode", "histogram_pool_size", "is_unbalance", "lambda_l1", "lambda_l2", "learning_rate", "linear_lambda",
+        "feature_fraction_bynode", "histogram_pool_size", "is_unbalance", "lambda_l1", "lambda_l2", "learning_rate",
+        "linear_lambda",
         "max_bin", "max_cat_threshold", "max_cat_to_onehot", "max_delta_step", "max_depth", "min_data_in_bin",
         "min_data_in_leaf", "min_gain_to_split", "min_sum_hessian_in_leaf", "num_leaves", "num_threads",
         "path_smooth", "scale_pos_weight",

@@ -1,4 +1,4 @@
-"""A fit on the device that the project asks for: tried first, recorded on the run, and tried again when memory fails."""
+"""A fit on the device that the project asks for: proved first, recorded, and tried again when memory fails."""
 
 from collections.abc import Callable
 from typing import TypeVar

@@ -8,6 +8,7 @@ from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
+from app.domain.processes import prepare
 from app.domain.states import ServiceState
 from app.services import infrastructure, runs
 from app.services.workspaces import find_workspace, open_store
@@ -18,6 +19,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--workspace", required=True, type=Path)
     workspace = find_workspace(Path.cwd(), named=parser.parse_args().workspace)
+    prepare(os.environ)
     os.environ["TRAINMASTER_PRELOAD"] = "1"
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["app.watcher.preload"])
