@@ -153,6 +153,29 @@ def cancel(run: RunKey, workspace: WorkspaceDir = None, json: Json = False) -> N
     emit({"run": key, "state": state}, as_json=json, human=lambda: print(f"run {key} {state}"))
 
 
+@commands.command()
+def reproduce(run: RunKey, workspace: WorkspaceDir = None, json: Json = False) -> None:
+    """Make a training run again in a clean process, and say whether the same came out, or where it diverged."""
+    from app.cli.machine import print_reproduced
+    from app.cli.render import Bar
+    from app.services import reproducing
+    from app.services.workspaces import actor
+
+    bar = Bar()
+    with opened(workspace) as (place, store):
+        found = reproducing.reproduce(
+            store, place, run, by=actor(), on_progress=lambda says, share: bar.show(share, f"again: {says}", None)
+        )
+    bar.done()
+    document = {
+        "run": found.run, "verdict": found.verdict, "step": found.step, "first_difference": found.first_difference,
+        "steps": found.steps, "tolerance": found.tolerance, "seconds": found.seconds, "says": found.says,
+    }  # fmt: skip
+    emit(document, as_json=json, human=lambda: print_reproduced(found))
+    if found.verdict == "diverged":
+        raise typer.Exit(1)
+
+
 def _as_dict(value: object) -> dict[str, object]:
     shown = plain(value)
     assert isinstance(shown, dict)

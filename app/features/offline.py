@@ -51,6 +51,20 @@ def find(folder: Path, digest: str) -> int | None:
     return None
 
 
+def changed_by_hand(folder: Path, version: int) -> int | None:
+    """The newest version when it is later than `version` and its commit is none of ours; None when nobody was there."""
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError, TableNotFoundError
+
+    try:
+        newest = DeltaTable(str(folder)).history(1)
+    except (DeltaError, TableNotFoundError, OSError):
+        return None
+    if not newest or DIGEST in newest[0] or int(newest[0]["version"]) <= version:
+        return None
+    return int(newest[0]["version"])
+
+
 def has(folder: Path, version: int) -> bool:
     """Whether a version's commit is there; its data files are only looked for when it is read."""
     return (folder / "_delta_log" / f"{version:020}.json").is_file()

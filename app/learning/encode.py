@@ -244,7 +244,8 @@ def _codes(column: pd.Series[Any], table: Sequence[str]) -> Codes:
     codes, values = _coded(column)
     texts = [category_text(_plain(value)) for value in values]
     known = [MISSING if text is None else places.get(text, MISSING) for text in texts]
-    return np.asarray([*known, MISSING], dtype=np.int32)[codes]  # a code of -1 takes the last
+    found: Codes = np.asarray([*known, MISSING], dtype=np.int32)[codes]  # a code of -1 takes the last
+    return found
 
 
 def _arrow_numbers(column: pd.Series[Any]) -> pa.ChunkedArray | None:
@@ -269,9 +270,9 @@ def _coded(column: pd.Series[Any]) -> tuple[np.ndarray[Any, Any], Any]:
 
         if pa.types.is_dictionary(column.dtype.pyarrow_dtype):
             whole = cast("pa.ChunkedArray", column.array.__arrow_array__()).unify_dictionaries()
-            codes = [np.asarray(chunk.indices.fill_null(MISSING)) for chunk in whole.chunks]
-            values = whole.chunk(0).dictionary.to_pylist() if whole.num_chunks else []
-            return np.concatenate(codes) if codes else np.empty(0, np.int32), values
+            pieces = [np.asarray(chunk.indices.fill_null(MISSING)) for chunk in whole.chunks]
+            texts = whole.chunk(0).dictionary.to_pylist() if whole.num_chunks else []
+            return np.concatenate(pieces) if pieces else np.empty(0, np.int32), texts
     codes, values = pd.factorize(_of_one_type(column), use_na_sentinel=True)
     return codes, values
 
