@@ -1,15 +1,19 @@
 """Comparing a run with its second attempt, step by step; each step says what is the same or the first difference."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from app.domain.errors import TrainmasterError
+from app.domain.errors import Damaged, TrainmasterError
 from app.domain.workspace import Workspace
 from app.machine.environment import this_environment
 from app.services.reproducing.verdict import OTHERWISE, TOLERANCE, Step
@@ -17,6 +21,9 @@ from app.store import artifacts, ledger
 from app.store.columns import join_number
 from app.store.engine import Store
 from app.store.tables import FeatureSet, Metric, ModelVersion, Snapshot
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MATTERS = ("python", "implementation", "machine", "gpu_driver")
 LIBRARIES = ("lightgbm", "scikit-learn", "numpy", "pandas", "pyarrow", "trainmaster")
@@ -69,7 +76,7 @@ def features(workspace: Workspace, place: Workspace, project: str, stored: Featu
             if version is None:
                 continue
             try:
-                found = differences.first_difference(offline.read(folder, version), fresh, keys)
+                found = differences.first_difference(_as_it_lies(folder, version), fresh, keys)
             except TrainmasterError as error:
                 return _differs("features", None, name, error.message, f"{fresh.num_rows:,} rows")
             if found is not None:
@@ -81,6 +88,16 @@ def features(workspace: Workspace, place: Workspace, project: str, stored: Featu
                 return Step("features", "differs", says + (f" ({where})" if where else ""), difference)
         rows += fresh.num_rows
     return Step("features", "same", f"{len(theirs)} tables with {rows:,} rows")
+
+
+def _as_it_lies(folder: Path, version: int) -> pa.Table:
+    """A version's rows; where files are not those of its log any more, the rows that are in them."""
+    from app.features import offline
+
+    try:
+        return offline.read(folder, version)
+    except Damaged:
+        return offline.read_files(folder, version)
 
 
 def results(store: Store, second: Store, version: ModelVersion, run: str, again: str) -> list[Step]:
