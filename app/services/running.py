@@ -29,7 +29,7 @@ from app.machine.sampler import ProcessSample, TreeSampler
 from app.machine.threads import CpuClock, busy_elsewhere, choose_threads
 from app.services.changes import changes_of
 from app.services.workspaces import OpenProject, actor, now
-from app.store import artifacts, leases, ledger
+from app.store import artifacts, leases, ledger, lineage
 from app.store.engine import Store
 from app.store.tables import CharterVersion, Estimate, Lease, LogLine, Project, ResourceSample, Run, Task
 
@@ -187,7 +187,7 @@ def running(
     """
     project_id = register_project(store, project)
     environment = this_environment()
-    commit, dirty = commit_of(project)
+    commit, dirty = (project.bundle.commit, False) if project.bundle else commit_of(project)
     patch = changes_of(project.workspace.root, project.folder).patch if commit and dirty else b""
     begun = time.monotonic()
     holder = leases.this_process()
@@ -206,12 +206,15 @@ def running(
         else:
             row = ledger.find_run(session, run_key)
         row.commit, row.dirty, row.charter_digest = commit, dirty, project.file.digest
+        row.bundle = project.bundle.digest if project.bundle else None
         row.environment = json.dumps(environment.as_json())
         row.lock_digest = artifacts.put(session, this_lock(), kind="lock", media_type="text/plain", now=now())
         row.diff = artifacts.put(session, patch, kind="diff", media_type="text/x-diff", now=now())
         row.seed = project.file.learner.seed
         row.prefect_id = prefect_id or row.prefect_id
         ledger.start_run(session, row, now=now(), holder=holder, stages=stages)
+        if project.bundle:
+            lineage.link(session, [(Ref("bundle", project.bundle.digest), Ref("run", row.key), "code")], now=now())
     assert row.id is not None
     with Heart(store, row.id, row.key, holder) as heart:
         context = RunContext(
@@ -229,6 +232,8 @@ def running(
             heart,
         )
         state, error, next_step = RunState.COMPLETED, "", ""
+        if project.bundle:
+            context.log(f"code: bundle {project.bundle.digest[:12]} of commit {project.bundle.commit[:12]}")
         try:
             yield context
         except Cancelled as stop:

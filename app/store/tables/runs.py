@@ -38,6 +38,7 @@ class Run(Table, table=True):
     charter_digest: str | None = Field(default=None, max_length=64)
     commit: str | None = Field(default=None, max_length=64)
     dirty: bool | None = None
+    bundle: str | None = Field(default=None, max_length=64)
     lock_digest: str | None = Field(default=None, max_length=64)
     environment: str = long_text("{}")
     prefect_id: str | None = Field(default=None, max_length=64, index=True)
@@ -49,7 +50,7 @@ class Run(Table, table=True):
     peak_gpu_memory_bytes: int | None = size(nullable=True)
     energy_j: float | None = number(nullable=True)
     device: str = Field(default="cpu", max_length=16)
-    diff: str | None = refers("artifact.digest", nullable=True)
+    diff: str | None = Field(default=None, max_length=64)
 
 
 class Task(Table, table=True):

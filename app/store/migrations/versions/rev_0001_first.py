@@ -142,17 +142,11 @@ def upgrade() -> None:
         sa.Column("error", sa.Text(), nullable=False),
         sa.Column("next_step", sa.Text(), nullable=False),
         sa.Column("peak_rss_bytes", sa.BigInteger(), nullable=True),
-        sa.Column("peak_gpu_memory_bytes", sa.BigInteger(), nullable=True),
-        sa.Column("energy_j", sa.Float(precision=53), nullable=True),
-        sa.Column("device", sa.String(length=16), nullable=False),
-        sa.Column("diff", sa.String(length=64), nullable=True),
-        sa.ForeignKeyConstraint(["diff"], ["artifact.digest"], ondelete="RESTRICT"),
         sa.ForeignKeyConstraint(["project_id"], ["project.id"], ondelete="RESTRICT"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("key"),
     )
     op.create_index(op.f("ix_run_cause_key"), "run", ["cause_key"], unique=False)
-    op.create_index(op.f("ix_run_diff"), "run", ["diff"], unique=False)
     op.create_index(op.f("ix_run_prefect_id"), "run", ["prefect_id"], unique=False)
     op.create_index(op.f("ix_run_requested_at"), "run", ["requested_at"], unique=False)
     op.create_index("run_by_duration", "run", ["duration_s", "id"], unique=False)
@@ -161,50 +155,6 @@ def upgrade() -> None:
     op.create_index("run_by_project", "run", ["project_id", "flow", "id"], unique=False)
     op.create_index("run_by_start", "run", ["started_at", "id"], unique=False)
     op.create_index("run_by_state", "run", ["state", "id"], unique=False)
-    op.create_table(
-        "admission",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("run_id", sa.Integer(), nullable=False),
-        sa.Column("decision", sa.String(length=16), nullable=False),
-        sa.Column("needs_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("free_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("total_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("says", sa.Text(), nullable=False),
-        sa.Column("decided_at", sa.String(length=27), nullable=False),
-        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index("admission_by_run", "admission", ["run_id", "id"], unique=False)
-    op.create_table(
-        "estimate",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("project_id", sa.Integer(), nullable=False),
-        sa.Column("run_id", sa.Integer(), nullable=True),
-        sa.Column("learner", sa.String(length=32), nullable=False),
-        sa.Column("device", sa.String(length=16), nullable=False),
-        sa.Column("rows", sa.Integer(), nullable=False),
-        sa.Column("features", sa.Integer(), nullable=False),
-        sa.Column("rounds", sa.Integer(), nullable=False),
-        sa.Column("threads", sa.Integer(), nullable=False),
-        sa.Column("basis", sa.String(length=32), nullable=False),
-        sa.Column("seconds", sa.Float(precision=53), nullable=False),
-        sa.Column("seconds_low", sa.Float(precision=53), nullable=False),
-        sa.Column("seconds_high", sa.Float(precision=53), nullable=False),
-        sa.Column("rss_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("rss_low_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("rss_high_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("gpu_memory_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("actual_seconds", sa.Float(precision=53), nullable=True),
-        sa.Column("actual_rss_bytes", sa.BigInteger(), nullable=True),
-        sa.Column("actual_gpu_memory_bytes", sa.BigInteger(), nullable=True),
-        sa.Column("created_at", sa.String(length=27), nullable=False),
-        sa.ForeignKeyConstraint(["project_id"], ["project.id"], ondelete="RESTRICT"),
-        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index(op.f("ix_estimate_created_at"), "estimate", ["created_at"], unique=False)
-    op.create_index(op.f("ix_estimate_project_id"), "estimate", ["project_id"], unique=False)
-    op.create_index(op.f("ix_estimate_run_id"), "estimate", ["run_id"], unique=False)
     op.create_table(
         "feature_set",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -280,23 +230,6 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
-        "reproduction",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("run_id", sa.Integer(), nullable=False),
-        sa.Column("verdict", sa.String(length=16), nullable=False),
-        sa.Column("step", sa.String(length=16), nullable=False),
-        sa.Column("first_difference", sa.Text(), nullable=False),
-        sa.Column("steps", sa.Text(), nullable=False),
-        sa.Column("says", sa.Text(), nullable=False),
-        sa.Column("seconds", sa.Float(precision=53), nullable=False),
-        sa.Column("actor", sa.String(), nullable=False),
-        sa.Column("created_at", sa.String(length=27), nullable=False),
-        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index(op.f("ix_reproduction_created_at"), "reproduction", ["created_at"], unique=False)
-    op.create_index(op.f("ix_reproduction_run_id"), "reproduction", ["run_id"], unique=False)
-    op.create_table(
         "resource_sample",
         sa.Column("run_id", sa.Integer(), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
@@ -305,9 +238,6 @@ def upgrade() -> None:
         sa.Column("rss_bytes", sa.BigInteger(), nullable=True),
         sa.Column("gpu_percent", sa.Float(precision=53), nullable=True),
         sa.Column("gpu_memory_bytes", sa.BigInteger(), nullable=True),
-        sa.Column("read_bytes", sa.BigInteger(), nullable=True),
-        sa.Column("written_bytes", sa.BigInteger(), nullable=True),
-        sa.Column("energy_j", sa.Float(precision=53), nullable=True),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
         sa.PrimaryKeyConstraint("run_id", "seq"),
         sqlite_with_rowid=False,

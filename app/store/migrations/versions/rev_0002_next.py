@@ -1,0 +1,145 @@
+"""What revision 0002 adds to 0001."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add it; new columns of old rows get the default that the code gives to new rows."""
+    op.create_table(
+        "bundle",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("manifest", sa.String(length=64), nullable=False),
+        sa.Column("commit", sa.String(length=64), nullable=False),
+        sa.Column("lock_digest", sa.String(length=64), nullable=False),
+        sa.Column("files", sa.Integer(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.String(length=27), nullable=False),
+        sa.ForeignKeyConstraint(["manifest"], ["artifact.digest"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("digest"),
+    )
+    with op.batch_alter_table("bundle", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_bundle_commit"), ["commit"], unique=False)
+        batch_op.create_index(batch_op.f("ix_bundle_manifest"), ["manifest"], unique=False)
+
+    op.create_table(
+        "admission",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("decision", sa.String(length=16), nullable=False),
+        sa.Column("needs_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("free_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("total_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("says", sa.Text(), nullable=False),
+        sa.Column("decided_at", sa.String(length=27), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("admission", schema=None) as batch_op:
+        batch_op.create_index("admission_by_run", ["run_id", "id"], unique=False)
+
+    op.create_table(
+        "ci_verdict",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("commit", sa.String(length=64), nullable=False),
+        sa.Column("branch", sa.Text(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("verdict", sa.String(length=32), nullable=False),
+        sa.Column("stage", sa.String(length=100), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("bundle_id", sa.Integer(), nullable=True),
+        sa.Column("duration_s", sa.Float(), nullable=False),
+        sa.Column("created_at", sa.String(length=27), nullable=False),
+        sa.ForeignKeyConstraint(["bundle_id"], ["bundle.id"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("ci_verdict", schema=None) as batch_op:
+        batch_op.create_index("ci_by_commit", ["commit", "project_id"], unique=False)
+        batch_op.create_index("ci_by_project", ["project_id", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_ci_verdict_bundle_id"), ["bundle_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_ci_verdict_created_at"), ["created_at"], unique=False)
+
+    op.create_table(
+        "estimate",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=True),
+        sa.Column("learner", sa.String(length=32), nullable=False),
+        sa.Column("device", sa.String(length=16), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("features", sa.Integer(), nullable=False),
+        sa.Column("rounds", sa.Integer(), nullable=False),
+        sa.Column("threads", sa.Integer(), nullable=False),
+        sa.Column("basis", sa.String(length=32), nullable=False),
+        sa.Column("seconds", sa.Float(precision=53), nullable=False),
+        sa.Column("seconds_low", sa.Float(precision=53), nullable=False),
+        sa.Column("seconds_high", sa.Float(precision=53), nullable=False),
+        sa.Column("rss_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("rss_low_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("rss_high_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("gpu_memory_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("actual_seconds", sa.Float(precision=53), nullable=True),
+        sa.Column("actual_rss_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("actual_gpu_memory_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.String(length=27), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("estimate", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_estimate_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_estimate_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_estimate_run_id"), ["run_id"], unique=False)
+
+    op.create_table(
+        "reproduction",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("verdict", sa.String(length=16), nullable=False),
+        sa.Column("step", sa.String(length=16), nullable=False),
+        sa.Column("first_difference", sa.Text(), nullable=False),
+        sa.Column("steps", sa.Text(), nullable=False),
+        sa.Column("says", sa.Text(), nullable=False),
+        sa.Column("seconds", sa.Float(precision=53), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("created_at", sa.String(length=27), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("reproduction", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_reproduction_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_reproduction_run_id"), ["run_id"], unique=False)
+
+    with op.batch_alter_table("resource_sample", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("read_bytes", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("written_bytes", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("energy_j", sa.Float(precision=53), nullable=True))
+
+    with op.batch_alter_table("run", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("bundle", sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column("peak_gpu_memory_bytes", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("energy_j", sa.Float(precision=53), nullable=True))
+        batch_op.add_column(sa.Column("device", sa.String(length=16), server_default="cpu", nullable=False))
+        batch_op.add_column(sa.Column("diff", sa.String(length=64), nullable=True))
+
+    with op.batch_alter_table("run", schema=None) as batch_op:
+        batch_op.alter_column(
+            "device", existing_type=sa.String(length=16), server_default=None, existing_nullable=False
+        )
+
+
+def downgrade() -> None:
+    """A store goes back by its backup."""
+    raise NotImplementedError("restore the backup that was made before the migration")
