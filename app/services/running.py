@@ -208,8 +208,8 @@ def running(
         row.commit, row.dirty, row.charter_digest = commit, dirty, project.file.digest
         row.bundle = project.bundle.digest if project.bundle else None
         row.environment = json.dumps(environment.as_json())
-        row.lock_digest = artifacts.put(session, this_lock(), kind="lock", media_type="text/plain", now=now())
-        row.diff = artifacts.put(session, patch, kind="diff", media_type="text/x-diff", now=now())
+        row.lock_digest = environment.lock_digest
+        row.diff = artifacts.put(session, patch, kind="diff", media_type="text/x-diff", now=now()) if patch else None
         row.seed = project.file.learner.seed
         row.prefect_id = prefect_id or row.prefect_id
         ledger.start_run(session, row, now=now(), holder=holder, stages=stages)
@@ -261,6 +261,8 @@ def running(
                 kept.peak_gpu_memory_bytes = heart.peak_gpu_memory_bytes
                 kept.energy_j = heart.energy_j
                 session.flush()
+                if state is RunState.COMPLETED:
+                    _keep_lock_and_diff(session, kept)
                 _settle_estimate(session, kept, heart, time.monotonic() - begun)
                 ledger.finish_run(
                     session,
@@ -271,6 +273,13 @@ def running(
                     error=error,
                     next_step=next_step,
                 )
+
+
+def _keep_lock_and_diff(session: Session, run: Run) -> None:
+    """Keep what the digests of a finished run stand for; without changes the diff is empty, and kept as such."""
+    artifacts.put(session, this_lock(), kind="lock", media_type="text/plain", now=now())
+    if run.diff is None:
+        run.diff = artifacts.put(session, b"", kind="diff", media_type="text/x-diff", now=now())
 
 
 def _settle_estimate(session: Session, run: Run, heart: "Heart", seconds: float) -> None:
