@@ -70,7 +70,7 @@ def _by_pandas(job: dict[str, Any]) -> lightgbm.Dataset:
 def _fits(_which: str, job: dict[str, Any]) -> dict[str, float]:
     """Our fit against LightGBM's own on the same Arrow table, in turn."""
     encoded, target, places = _encoded(job)
-    settings = learners.settings(Task.BINARY, LEARNER, 2, 2)
+    settings = learners.method_of("lightgbm").settings(learners.Question(Task.BINARY, 2), LEARNER, 2)
     ours, bare = [], []
     for _ in range(4):
         begun = time.perf_counter()

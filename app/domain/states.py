@@ -30,6 +30,15 @@ class TaskState(StrEnum):
     SKIPPED = "skipped"
 
 
+class TrialState(StrEnum):
+    """A trial's life; one that is given up is pruned, one that raised, gave NaN or broke a limit has failed."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    PRUNED = "pruned"
+    FAILED = "failed"
+
+
 class CauseKind(StrEnum):
     """Who or what asked for a run."""
 
@@ -102,3 +111,12 @@ class QuarantineState(StrEnum):
     OPEN = "open"
     RELEASED = "released"
     DISCARDED = "discarded"
+
+
+class TicketState(StrEnum):
+    """A data-change request's life: in the queue, taken by somebody, then done or declined with a reason."""
+
+    OPEN = "open"
+    TAKEN = "taken"
+    RESOLVED = "resolved"
+    DECLINED = "declined"

@@ -1,4 +1,4 @@
-"""A fit on the device that the project asks for: proved first, recorded, and tried again when memory fails."""
+"""A fit on the device that the project asks for: tried first, recorded on the run, tried again when memory fails."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -36,7 +36,11 @@ def on_device(run: RunContext, learner: Learner, fit: Callable[[Learner], T]) ->
     try:
         fitted = fit(settled)
     except Exception as error:
-        if not is_out_of_memory(error) or (chosen.device != "cpu" and learner.device_policy == "fail"):
+        if (
+            not is_out_of_memory(error)
+            or learner.kind != "lightgbm"
+            or (chosen.device != "cpu" and learner.device_policy == "fail")
+        ):
             raise
         why = f"out of memory on {chosen.device}: {str(error)[:200]}"
         notes["device.retry"] = why

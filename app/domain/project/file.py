@@ -13,6 +13,7 @@ from app.domain.project.charter import Charter, Problem
 from app.domain.project.gates import Gates
 from app.domain.project.learning import Learner, Split
 from app.domain.project.monitoring import Feedback, Monitoring
+from app.domain.project.search import Search
 from app.domain.project.section import Name, Section
 from app.domain.project.sources import Source
 from app.domain.project.views import Spine, View
@@ -52,6 +53,7 @@ class ProjectFile(Section):
     views: dict[Name, View] = Field(min_length=1)
     split: Split = Field(default_factory=Split)
     learner: Learner = Field(default_factory=Learner)
+    search: Search = Field(default_factory=Search)
     gates: Gates = Field(default_factory=Gates)
     monitoring: Monitoring = Field(default_factory=Monitoring)
     feedback: Feedback = Field(default_factory=Feedback)

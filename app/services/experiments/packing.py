@@ -49,7 +49,7 @@ def pack(
         "metrics": metrics,
         "slices": [part.as_json() for part in slices],
     }
-    return make_package(model=fitted.text, inputs=inputs, predictions=answers, facts=json.loads(json.dumps(facts)))
+    return make_package(model=fitted.content, inputs=inputs, predictions=answers, facts=json.loads(json.dumps(facts)))
 
 
 def _canary(divided: Divided, model: LoadedModel) -> tuple[list[dict[str, object]], list[object]]:

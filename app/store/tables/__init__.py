@@ -6,7 +6,7 @@ from app.store.tables.artifacts import Artifact, Chunk
 from app.store.tables.audit import AuditEvent
 from app.store.tables.charter import CharterVersion, Project
 from app.store.tables.ci import Bundle, CiVerdict
-from app.store.tables.data import QuarantinedRow, Snapshot, SourceFile
+from app.store.tables.data import Agreement, QuarantinedRow, Snapshot, SourceFile, Ticket
 from app.store.tables.experiments import Metric, MetricPoint, Parameter
 from app.store.tables.features import FeatureSet
 from app.store.tables.infrastructure import Admission, Estimate, Lease, Service
@@ -16,11 +16,13 @@ from app.store.tables.registry import GateResult, Model, ModelVersion, StageTran
 from app.store.tables.reproduction import Reproduction
 from app.store.tables.runs import LogLine, ResourceSample, Run, Task
 from app.store.tables.serving import Deployment, PredictionBatch
+from app.store.tables.trials import Experiment, Trial
 
 metadata = SQLModel.metadata
 
 __all__ = [
     "Admission",
+    "Agreement",
     "Alert",
     "Artifact",
     "AuditEvent",
@@ -31,6 +33,7 @@ __all__ = [
     "Decision",
     "Deployment",
     "Estimate",
+    "Experiment",
     "FeatureSet",
     "GateResult",
     "Lease",
@@ -54,5 +57,7 @@ __all__ = [
     "SourceFile",
     "StageTransition",
     "Task",
+    "Ticket",
+    "Trial",
     "metadata",
 ]

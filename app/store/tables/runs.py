@@ -50,7 +50,7 @@ class Run(Table, table=True):
     peak_gpu_memory_bytes: int | None = size(nullable=True)
     energy_j: float | None = number(nullable=True)
     device: str = Field(default="cpu", max_length=16)
-    diff: str | None = Field(default=None, max_length=64)
+    diff: str | None = refers("artifact.digest", nullable=True, name="run_diff_is_an_artifact")
 
 
 class Task(Table, table=True):
