@@ -93,7 +93,7 @@ def by_small_fits(fits: Sequence[SmallFit], wanted: Shape, other_s: float) -> fl
     small, large = min(fits, key=lambda f: f.shape.rows), max(fits, key=lambda f: f.shape.rows)
     a_round = [fit.seconds / fit.shape.rounds for fit in (small, large)]
     distance = max(1, large.shape.rows - small.shape.rows)
-    slope = max((a_round[1] - a_round[0]) / distance, 0.2 * a_round[1] / max(1, large.shape.rows))
+    slope = max((a_round[1] - a_round[0]) / distance, 0.02 * a_round[1] / max(1, large.shape.rows))
     start = max(0.0, a_round[1] - slope * large.shape.rows)
     speed_up = large.shape.threads / wanted.threads
     return other_s + wanted.rounds * (start + slope * wanted.rows * speed_up)
