@@ -72,23 +72,30 @@ def list_runs(
 def show(run: RunKey, workspace: WorkspaceDir = None, json: Json = False) -> None:
     """Show one run: its record, tasks, parameters and metrics."""
     from app.store.queries import runs
+    from app.store.queries.machine import admissions_of, estimate_of, usage_of, verdict_of
 
     with reading(workspace) as (_, reader):
         detail = runs.run_detail(reader, run)
         key = detail.row.key
         tasks, metrics = runs.tasks_of(reader, key), runs.metrics_of(reader, key)
         parameters = runs.parameters_of(reader, key)
+        usage, estimate, again = usage_of(reader, key), estimate_of(reader, key), verdict_of(reader, key)
+        admissions = admissions_of(reader, key)
     document = {
         "run": key,
         **{name: value for name, value in _as_dict(detail.row).items() if name not in ("id", "key")},
         **{name: value for name, value in _as_dict(detail).items() if name not in ("row", "parameters")},
+        "usage": usage,
+        "estimate": estimate,
+        "admissions": admissions,
+        "reproduced": again.verdict if again else None,
         "tasks": tasks,
         "parameters": parameters,
         "metrics": metrics,
     }
 
     def human() -> None:
-        kept = ("tasks", "parameters", "metrics", "environment")
+        kept = ("tasks", "parameters", "metrics", "environment", "usage", "estimate", "admissions")
         fields({name: value for name, value in document.items() if name not in kept and value not in (None, "")})
         print()
         table(
