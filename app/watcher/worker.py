@@ -16,10 +16,10 @@ from app.services.workspaces import find_workspace, open_store
 
 def main() -> None:
     """`python -m app.watcher.worker --workspace DIR`."""
+    prepare(os.environ)
     parser = argparse.ArgumentParser()
     parser.add_argument("--workspace", required=True, type=Path)
     workspace = find_workspace(Path.cwd(), named=parser.parse_args().workspace)
-    prepare(os.environ)
     os.environ["TRAINMASTER_PRELOAD"] = "1"
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["app.watcher.preload"])
