@@ -44,7 +44,7 @@ def check(frame: pd.DataFrame, source: Source, *, name: str, where: str) -> Chec
     """
     require_columns([str(column) for column in frame.columns], source, name=name, where=where)
     frame = frame.reset_index(drop=True)
-    converted, broken = typed(frame, source.columns)
+    converted, broken = typed(frame, source.columns, source.timezone)
     broken += _by_rules(converted, source.columns)
     broken += _repeated(converted, source)
     if not broken:

@@ -67,12 +67,22 @@ def unpack(contents: Sequence[bytes], names: Sequence[str], *, source: str) -> p
     Raises BadInput when a column is text in one and a number in another.
     """
     tables = [pq.read_table(io.BytesIO(content)) for content in contents]
+    tables = [_without_empty(table, tables) for table in tables]
     try:
         whole = pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         raise _mixed(tables, names, source) from None
     frame: pd.DataFrame = whole.to_pandas()
     return frame
+
+
+def _without_empty(table: pa.Table, tables: Sequence[pa.Table]) -> pa.Table:
+    """Columns without any value take the type that they have elsewhere."""
+    for at, field in enumerate(table.schema):
+        others = {other.schema.field(field.name).type for other in tables if field.name in other.column_names}
+        if len(others) > 1 and table[field.name].null_count == table.num_rows:
+            table = table.set_column(at, field.name, pa.nulls(table.num_rows))
+    return table
 
 
 def time_range(frame: pd.DataFrame, time: str | None) -> tuple[datetime | None, datetime | None]:

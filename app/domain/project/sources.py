@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.domain.project.section import Column, Section, Share, Text
+from app.domain.project.connections import Connection
+from app.domain.project.section import Column, Section, Share
 
 
 class ColumnRule(Section):
@@ -20,13 +21,11 @@ class ColumnRule(Section):
     reason: str = ""
 
 
-class Source(Section):
-    """Steps 5 and 8: where raw rows come from; `path` is a glob relative to the project folder."""
+class Source(Connection):
+    """Steps 5 and 8: where raw rows come from, and what they must hold."""
 
-    path: Text
     columns: dict[Column, ColumnRule] = Field(default_factory=dict)
     unique_key: tuple[Column, ...] = Field(default=(), strict=False)
     time: Column | None = None
     max_quarantined_share: Share = 0.1
     minimum_rows: int = Field(default=1, ge=0)
-    watch: bool = True

@@ -6,18 +6,27 @@ from app.services.data.reading import (
     newest_snapshots,
     quarantined_count,
     snapshot_bytes,
-    source_files,
 )
+from app.services.data.receiving import receive
 from app.services.data.results import Ingested, SnapshotInfo
+from app.services.data.secrets import SecretSet, set_secret
+from app.services.data.sources import SourceState, source_states
+from app.services.data.testing import Tested, try_source
 
 __all__ = [
     "Ingested",
+    "SecretSet",
     "SnapshotInfo",
+    "SourceState",
+    "Tested",
     "declared_source",
     "ingest",
     "newest_snapshots",
     "plan_ingest",
     "quarantined_count",
+    "receive",
+    "set_secret",
     "snapshot_bytes",
-    "source_files",
+    "source_states",
+    "try_source",
 ]

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.domain.errors import BadInput, Refused
@@ -13,6 +12,7 @@ from app.services.workspaces import OpenProject
 
 if TYPE_CHECKING:
     from app.data.quarantine import QuarantineRecord
+    from app.data.readers import Raw
     from app.data.snapshots import Packed
 
 
@@ -29,10 +29,11 @@ class Batch:
     quarantined: "list[QuarantineRecord]"
 
 
-def check_file(path: Path, name: str, source: str, declared: Source, project: OpenProject) -> Batch:
-    from app.data import contract, profile, quarantine, readers, snapshots
+def check_rows(raw: "Raw", path: str, source: str, declared: Source, project: OpenProject) -> Batch:
+    """Check the rows of one piece of a source; raises Refused when too many of them break the contract."""
+    from app.data import contract, profile, quarantine, snapshots
 
-    raw = readers.read(path, name)
+    name = raw.file
     checked = contract.check(raw.frame, declared, name=source, where=name)
     rejected = list(quarantine.records(raw, checked.rejected))
     rows_in = len(raw.frame)
@@ -46,9 +47,8 @@ def check_file(path: Path, name: str, source: str, declared: Source, project: Op
         )
     reasons = Counter(record.rule for record in rejected)
     packed = snapshots.pack(checked.accepted, time=declared.time)
-    relative = path.relative_to(project.folder).as_posix()
     return Batch(
-        relative.encode(errors="backslashreplace").decode(),  # a file's name may hold bytes that are no text
+        path,
         name,
         raw.digest,
         raw.size_bytes,

@@ -33,7 +33,10 @@ class Snapshot(Table, table=True):
 
 
 class SourceFile(Table, table=True):
-    """A raw file that a snapshot has taken in; the same bytes are never taken twice."""
+    """A raw file, object or extract that a snapshot has taken in; the same bytes are never taken twice.
+
+    `version` is what the other side calls its state (an ETag).
+    """
 
     __tablename__ = "source_file"
     __table_args__ = (UniqueConstraint("project_id", "source", "digest"),)
@@ -43,6 +46,7 @@ class SourceFile(Table, table=True):
     source: str
     path: str = long_text()
     digest: str = Field(min_length=64, max_length=64)
+    version: str | None = None
     size_bytes: int = size()
     rows: int = Field(ge=0)
 

@@ -203,6 +203,9 @@ def upgrade() -> None:
             "device", existing_type=sa.String(length=16), server_default=None, existing_nullable=False
         )
 
+    with op.batch_alter_table("source_file", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("version", sa.String(), nullable=True))
+
 
 def downgrade() -> None:
     """A store goes back by its backup."""
