@@ -71,7 +71,7 @@ class Bench:
         self.end()
 
     def run(self, candidate: Candidate, on_point: OnPoint, on_wait: OnWait = lambda: None) -> Answer:
-        """Run a trial; `on_point(share, mean)` says whether it goes on, `on_wait` writes what it likes, and may raise to end everything.
+        """Run a trial; `on_point(share, mean)` says whether it goes on, `on_wait` may write, and raise to end it all.
 
         It runs a second time, in a fresh child, when a child that had served before dies under it.
         A trial that raises, hangs, dies or takes too much memory gives an answer without an outcome. Raises BadInput
