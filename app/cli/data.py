@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli import quarantine
 from app.cli.render import emit, say, short_time, table
 from app.cli.session import Json, Limit, ProjectName, WorkspaceDir, chosen_project, group, opened, reading
 
@@ -162,42 +163,4 @@ def ingest(
     )
 
 
-@commands.command()
-def quarantine(
-    workspace: WorkspaceDir = None,
-    project: ProjectName = None,
-    source: Annotated[str | None, typer.Option(help="Only rows of this source.")] = None,
-    rule: Annotated[str | None, typer.Option(help="List the rows that broke this rule.")] = None,
-    limit: Limit = 50,
-    json: Json = False,
-) -> None:
-    """Count the rows that were turned away, by rule and reason; with --rule, list them."""
-    from app.store.queries import data
-
-    with reading(workspace) as (_, reader):
-        if rule is not None:
-            rows = data.quarantined_rows(reader, project=project, source=source, rule=rule, limit=limit)
-            emit(
-                rows,
-                as_json=json,
-                human=lambda: table(
-                    ["source", "file", "row", "reason", "content"],
-                    [(row.source, row.file, row.row_number, row.reason, row.content) for row in rows],
-                    empty=f"no row broke {rule}",
-                ),
-            )
-            return
-        counts = data.counts_by_rule(reader, project=project, source=source)
-    emit(
-        counts,
-        as_json=json,
-        human=lambda: table(
-            ["source", "rule", "rows", "reason"],
-            [(count.source, count.rule, count.rows, count.example) for count in counts],
-            empty="no row is in quarantine",
-        ),
-    )
-    if counts and not json:
-        say(
-            f"{sum(count.rows for count in counts)} rows; see some: trainmaster data quarantine --rule {counts[0].rule}"
-        )
+commands.add_typer(quarantine.commands, name="quarantine")

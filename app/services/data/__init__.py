@@ -1,6 +1,16 @@
 """Data: sources become immutable snapshots; rows that break the contract go to quarantine."""
 
 from app.services.data.ingesting import ingest, plan_ingest
+from app.services.data.profiles import Profiled, profile_of
+from app.services.data.quarantine import (
+    RowRepaired,
+    RowsRejected,
+    RowsReleased,
+    open_rows_of_rule,
+    reject,
+    release,
+    repair,
+)
 from app.services.data.reading import (
     declared_source,
     newest_snapshots,
@@ -15,6 +25,10 @@ from app.services.data.testing import Tested, try_source
 
 __all__ = [
     "Ingested",
+    "Profiled",
+    "RowRepaired",
+    "RowsRejected",
+    "RowsReleased",
     "SecretSet",
     "SnapshotInfo",
     "SourceState",
@@ -22,9 +36,14 @@ __all__ = [
     "declared_source",
     "ingest",
     "newest_snapshots",
+    "open_rows_of_rule",
     "plan_ingest",
+    "profile_of",
     "quarantined_count",
     "receive",
+    "reject",
+    "release",
+    "repair",
     "set_secret",
     "snapshot_bytes",
     "source_states",

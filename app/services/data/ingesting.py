@@ -17,7 +17,7 @@ from app.domain.states import QuarantineState
 from app.services.data.checking import Batch, check_rows, require_enough_rows
 from app.services.data.extracting import known_of, source_place
 from app.services.data.reading import declared_source
-from app.services.data.results import Ingested
+from app.services.data.results import PARQUET, Ingested
 from app.services.running import RunContext, TaskContext
 from app.services.workspaces import now
 from app.store import artifacts, audit, lineage
@@ -25,8 +25,6 @@ from app.store.tables import QuarantinedRow, Snapshot, SourceFile
 
 if TYPE_CHECKING:
     from app.data.connectors import Piece
-
-PARQUET = "application/vnd.apache.parquet"
 
 
 def plan_ingest(run: RunContext) -> list[str]:
@@ -179,6 +177,7 @@ def _write_one(session: Session, run: RunContext, source: str, piece: "Piece", b
     session.add(row)
     session.flush()
     assert row.id is not None
+    lineage.link(session, [(Ref("snapshot", row.key), Ref("profile", profile), "profiled")], now=moment)
     session.add(
         SourceFile(
             project_id=run.project_id,

@@ -24,11 +24,11 @@ from app.services.data.results import SnapshotInfo
 def newest_snapshots(store: Store, project_id: int, sources: Sequence[str] | None = None) -> list[SnapshotInfo]:
     """The snapshots that make up each source now, in the order of their files' names.
 
-    A file that was written again replaces its older snapshot.
+    A file that was written again replaces its older snapshot; so does a snapshot with released rows its parent.
     """
     query = (
         select(Snapshot, col(SourceFile.path))
-        .join(SourceFile, col(SourceFile.snapshot_id) == col(Snapshot.id))
+        .join(SourceFile, col(SourceFile.snapshot_id) == func.coalesce(col(Snapshot.parent_id), col(Snapshot.id)))
         .where(col(Snapshot.project_id) == project_id)
         .order_by(col(Snapshot.id))
     )
