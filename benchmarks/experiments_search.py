@@ -15,6 +15,7 @@ from typing import Any
 
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
+from app.learning.openmp import usable_threads
 from app.services import experiments
 from app.services.experiments import Divided, Opened, Searched
 from app.services.running import running
@@ -59,7 +60,9 @@ def _project(root: Path) -> OpenProject:
     text = (target / "project.toml").read_text()
     text = text[: text.index("[search")] if "[search" in text else text
     text += f"\n[search]\ntrials = {TRIALS}\nfolds = 3\nprune = false\n"
-    (target / "project.toml").write_text(text.replace("rounds = 300", f"rounds = {ROUNDS}"))
+    text = text.replace("rounds = 300", f"rounds = {ROUNDS}")
+    both = f"[learner.parameters]\nnum_threads = {usable_threads()}\n"  # the same for ours and the bare fits
+    (target / "project.toml").write_text(text.replace("[learner.parameters]\n", both))
     return open_project(workspace, "flight-delay")
 
 

@@ -29,7 +29,7 @@ def story(row: ExperimentRow, run: RunRow | None, edges: Sequence[str], width: i
         line(
             ("state    ", "dim"),
             parts.state(row.state, glyphs),
-            (f"   {row.trials} trials of {row.wanted}, {row.pruned} given up, {row.failed} failed", "dim"),
+            (f"   {row.trials} trials, {row.pruned} given up, {row.failed} failed", "dim"),
         )
     ]
     if run is not None and run.state == "running":
@@ -40,12 +40,10 @@ def story(row: ExperimentRow, run: RunRow | None, edges: Sequence[str], width: i
             ("best     ", "dim"),
             (f"trial {row.best} {row.best_learner or ''}" if row.best is not None else "none yet", "bold"),
             (f"   {row.metric} {words.number(row.best_value, 4)}", ""),
-            (
-                f"   {words.signed(gain, 4)} over untuned" if gain is not None else "",
-                "ok" if (gain or 0) > 0 else "dim",
-            ),
         )
     )
+    if gain is not None:
+        lines.append(line(("untuned  ", "dim"), (f"{words.signed(gain, 4)} better", "ok" if gain > 0 else "dim")))
     if row.stopped:
         lines += _told("ended    ", row.stopped, width, "dim")
     for says in edges:

@@ -1,5 +1,6 @@
 """Experiments: is it really better? Searches, their trials as they come, and what is said of the best."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -242,7 +243,7 @@ class ExperimentsScreen(PlaceScreen):
 
 def _ordered(found: tuple[TrialRow, ...], sort: str, descending: bool, direction: str) -> list[TrialRow]:
     """The trials by a column, those without a value last; best first is `value` descending, whatever the metric."""
-    keys = {
+    keys: dict[str, Callable[[TrialRow], float | None]] = {
         "trial": lambda one: float(one.number),
         "value": lambda one: one.value if direction == "higher" or one.value is None else -one.value,
         "rounds": lambda one: None if one.rounds is None else float(one.rounds),
