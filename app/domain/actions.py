@@ -16,9 +16,10 @@ class Permission(StrEnum):
 
 
 EVERYWHERE, LIST = "everywhere", "list"
-OVERVIEW, DATA, RUNS, RUN, EXPERIMENTS = "overview", "data", "runs", "run", "experiments"
+OVERVIEW, DATA, RUNS, RUN, COMPARE = "overview", "data", "runs", "run", "compare"
+EXPERIMENTS = "experiments"
 REGISTRY, MONITORING, INFRASTRUCTURE, CI = "registry", "monitoring", "infrastructure", "ci"
-TABBED = (DATA, RUN, REGISTRY, MONITORING)
+TABBED = (DATA, RUN, COMPARE, REGISTRY, MONITORING)
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,22 @@ ACTIONS: tuple[Action, ...] = (
         weight=12,
         short="register",
     ),
+    Action("run.compare", "c", "compare the marked runs", on=(RUNS,), weight=9, short="compare"),
+    Action("run.edit", "e", "note and tags", on=(RUNS, RUN), needs=OPERATE, weight=7, short="note"),
+    Action("run.match", "n", "next match in the log", on=(RUN,), weight=6, short="next match"),
+    Action("run.match-back", "N", "match before", on=(RUN,)),
+    Action("compare.differences", "d", "only differences, or all", on=(COMPARE,), weight=12, short="differences"),
+    Action(
+        "compare.baseline",
+        "b",
+        "pin the chosen run as baseline",
+        on=(COMPARE,),
+        needs=OPERATE,
+        weight=11,
+        short="baseline",
+    ),
+    Action("compare.left", "left", "run to the left", on=(COMPARE,)),
+    Action("compare.right", "right", "run to the right", on=(COMPARE,), weight=10, short="next run"),
     Action("model.promote", "p", "promote", on=(REGISTRY,), needs=PROMOTE, weight=12),
     Action("alert.acknowledge", "a", "acknowledge", on=(MONITORING,), needs=OPERATE, weight=12),
     Action("monitor.retrain", "r", "retrain", on=(MONITORING,), needs=OPERATE, weight=11),
@@ -172,6 +189,8 @@ SIGNS = {
     "space": "space",
     "pageup": "page up",
     "pagedown": "page down",
+    "left": "←",
+    "right": "→",
     "f1": "F1",
     "f5": "F5",
 }
