@@ -11,6 +11,7 @@ from app.services.experiments.results import Divided, Pulled
 from app.services.running import TaskContext
 
 if TYPE_CHECKING:
+    from app.learning.calibration import Calibration
     from app.learning.evaluate import Slice
     from app.learning.learners import Fitted
     from app.learning.loader import LoadedModel
@@ -28,8 +29,10 @@ def pack(
     slices: tuple[Slice, ...],
     *,
     model: LoadedModel | None = None,
+    calibration: Calibration | None = None,
 ) -> Package:
     """The package with its canary answered by `model`; without one a draft whose canary is not asked yet."""
+    from app.learning.formats import format_of
     from app.learning.package import make_package
 
     run, parts = task.run, divided.parts
@@ -48,12 +51,30 @@ def pack(
         "seed": run.project.file.learner.seed,
         "metrics": metrics,
         "slices": [part.as_json() for part in slices],
+        "evaluation": {},
+        "card": {},
     }
-    return make_package(model=fitted.text, inputs=inputs, predictions=answers, facts=json.loads(json.dumps(facts)))
+    return make_package(
+        model=content_of(fitted),
+        form=format_of(str(getattr(fitted, "format", "lightgbm-text"))),
+        calibration=calibration,
+        inputs=inputs,
+        predictions=answers,
+        facts=json.loads(json.dumps(facts, allow_nan=False)),
+    )
+
+
+def content_of(fitted: Fitted) -> bytes:
+    """The model's bytes."""
+    content: bytes = fitted.content if hasattr(fitted, "content") else fitted.text
+    return content
 
 
 def _canary(divided: Divided, model: LoadedModel) -> tuple[list[dict[str, object]], list[object]]:
     """Evenly spaced test rows, a row with nothing in it and one with a category nobody has seen."""
+    import numpy as np
+
+    from app.learning.child import TOLERANCE
     from app.learning.encode import records_of
 
     count = len(divided.test_frame)
@@ -63,7 +84,8 @@ def _canary(divided: Divided, model: LoadedModel) -> tuple[list[dict[str, object
     records.append({feature.name: None for feature in features})
     records.append({f.name: "\x00 never seen" if f.kind == "category" else 0.0 for f in features})
     answers = list(model.predict(records))
-    if answers[: len(places)] != model.predict_matrix(divided.test[places]).tolist():
+    ours, theirs = np.asarray(answers[: len(places)]), model.predict_matrix(divided.test[places])
+    if not np.allclose(ours, theirs, rtol=0, atol=TOLERANCE):  # a sum over more rows may round another way
         raise BadInput(
             "records and frames of the same rows get different predictions", next_step="trainmaster runs logs RUN"
         )

@@ -57,7 +57,7 @@ def register(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
 def _keep(session: Session, evaluated: Evaluated, moment: datetime) -> dict[str, str]:
     package = evaluated.package
     parts = (
-        ("model", package.model, "text/plain"),
+        ("model", package.model, package.format.media_type),
         ("manifest", package.manifest_bytes, "application/json"),
         ("canary", package.canary_bytes, "application/json"),
         ("profile", canonical_json(evaluated.profile).encode(), "application/json"),
