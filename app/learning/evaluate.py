@@ -110,9 +110,12 @@ def slices(
     predicted: Floats,
     *,
     resamples: Resamples | None = None,
+    metric: str | None = None,
     quantile: float | None = None,
 ) -> tuple[Slice, ...]:
     """The 20 largest values of each column; small ones and those of one class say why they have no metrics.
+
+    With `resamples` the `metric` of each slice gets its interval (without `metric` every one).
 
     Raises BadInput for a column that is not in the frame.
     """
@@ -137,7 +140,7 @@ def slices(
                 found.append(Slice(column, text, len(rows), {}, {}, f"unknown: {reason}"))
                 continue
             metrics = evaluate(task, truth[rows], predicted[rows], quantile=quantile)
-            known = _slice_intervals(task, truth[rows], predicted[rows], rows, resamples, quantile)
+            known = _slice_intervals(task, truth[rows], predicted[rows], rows, resamples, metric, quantile)
             found.append(Slice(column, text, len(rows), metrics, known))
     return tuple(found)
 
@@ -154,11 +157,17 @@ def _too_small(task: Task, truth: Floats) -> str:
 
 
 def _slice_intervals(
-    task: Task, truth: Floats, predicted: Floats, rows: Any, resamples: Resamples | None, quantile: float | None
+    task: Task,
+    truth: Floats,
+    predicted: Floats,
+    rows: Any,
+    resamples: Resamples | None,
+    metric: str | None,
+    quantile: float | None,
 ) -> dict[str, Interval]:
     if resamples is None or resamples.refusal:
         return {}
-    ask = scorer(task, truth, predicted, quantile=quantile)
+    ask = scorer(task, truth, predicted, quantile=quantile, only=metric)
     found = {name: interval_of(draws) for name, draws in resamples.ask({"slice": ask}, rows)["slice"].items()}
     return {name: one for name, one in found.items() if isinstance(one, Interval)}
 

@@ -93,34 +93,41 @@ class Bins:
         return _share(np.abs(gaps).sum(axis=1), weights.sum(axis=1, dtype=np.float64))
 
 
-def scorer(task: Task, truth: Floats, predicted: Floats, *, quantile: float | None = None) -> Weighted:
-    """A function that gives every metric of a task for a (resamples, rows) matrix of weights."""
+def scorer(
+    task: Task, truth: Floats, predicted: Floats, *, quantile: float | None = None, only: str | None = None
+) -> Weighted:
+    """A function that gives every metric of a task (or `only` one) for a (resamples, rows) matrix of weights.
+
+    >>> ask = scorer(Task.BINARY, np.array([0.0, 1.0]), np.array([0.2, 0.9]), only="auc")
+    >>> ask(np.ones((1, 2)))
+    {'auc': array([1.])}
+    """
     match task:
         case Task.BINARY:
-            return _binary(truth, predicted)
+            return _binary(truth, predicted, only)
         case Task.MULTICLASS:
-            return _multiclass(truth, predicted)
+            return _only(_multiclass(truth, predicted), only)
         case Task.REGRESSION:
-            return _regression(truth, predicted, quantile)
+            return _only(_regression(truth, predicted, quantile), only)
 
 
-def _binary(truth: Floats, predicted: Floats) -> Weighted:
+def _only(ask: Weighted, only: str | None) -> Weighted:
+    return ask if only is None else lambda weights: {only: ask(weights)[only]}
+
+
+def _binary(truth: Floats, predicted: Floats, only: str | None) -> Weighted:
     ranks, bins = Ranks(truth, predicted), Bins(truth, predicted)
     chosen = np.where(truth == 1, predicted, 1 - predicted)
     losses = np.column_stack([_surprise(chosen), (predicted - truth) ** 2, (predicted >= 0.5) == (truth == 1)])
-
-    def ask(weights: Weights) -> dict[str, Floats]:
-        means = _means(weights, losses)
-        return {
-            "auc": ranks.auc(weights),
-            "log_loss": means[0],
-            "accuracy": means[2],
-            "average_precision": ranks.average_precision(weights),
-            "brier": means[1],
-            "ece": bins.ece(weights),
-        }
-
-    return ask
+    each: dict[str, Callable[[Weights], Floats]] = {
+        "auc": ranks.auc,
+        "log_loss": lambda weights: _means(weights, losses[:, :1])[0],
+        "accuracy": lambda weights: _means(weights, losses[:, 2:])[0],
+        "average_precision": ranks.average_precision,
+        "brier": lambda weights: _means(weights, losses[:, 1:2])[0],
+        "ece": bins.ece,
+    }
+    return lambda weights: {name: ask(weights) for name, ask in each.items() if only in (None, name)}
 
 
 def _multiclass(truth: Floats, predicted: Floats) -> Weighted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from app.domain.errors import BadInput
@@ -11,6 +12,7 @@ from app.services.experiments.results import Divided, Pulled
 from app.services.running import TaskContext
 
 if TYPE_CHECKING:
+    from app.domain.project import ProjectFile
     from app.learning.calibration import Calibration
     from app.learning.evaluate import Slice
     from app.learning.learners import Fitted
@@ -25,11 +27,12 @@ def pack(
     pulled: Pulled,
     divided: Divided,
     fitted: Fitted,
-    metrics: dict[str, float],
-    slices: tuple[Slice, ...],
+    metrics: Mapping[str, float] | None = None,
+    slices: tuple[Slice, ...] = (),
     *,
     model: LoadedModel | None = None,
     calibration: Calibration | None = None,
+    report: Mapping[str, object] | None = None,
 ) -> Package:
     """The package with its canary answered by `model`; without one a draft whose canary is not asked yet."""
     from app.learning.formats import format_of
@@ -49,10 +52,10 @@ def pack(
         "windows": {"train": parts.train_window.as_json(), "test": parts.test_window.as_json()},
         "rows": {"train": len(parts.train), "test": len(parts.test), "purged": parts.purged},
         "seed": run.project.file.learner.seed,
-        "metrics": metrics,
+        "metrics": dict(metrics or {}),
         "slices": [part.as_json() for part in slices],
-        "evaluation": {},
-        "card": {},
+        "evaluation": dict(report or {}),
+        "card": card_facts(run.project.file),
     }
     return make_package(
         model=content_of(fitted),
@@ -62,6 +65,17 @@ def pack(
         predictions=answers,
         facts=json.loads(json.dumps(facts, allow_nan=False)),
     )
+
+
+def card_facts(project: ProjectFile) -> dict[str, object]:
+    """What a card says beside the numbers: the charter, the problem, and what a person wrote in `[card]`."""
+    return {
+        "title": project.title or project.name,
+        "charter": project.charter.model_dump(mode="json"),
+        "problem": project.problem.model_dump(mode="json"),
+        "learner": project.learner.kind,
+        "human": project.card.model_dump(mode="json"),
+    }
 
 
 def content_of(fitted: Fitted) -> bytes:
