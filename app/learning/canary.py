@@ -27,15 +27,17 @@ class ChildVerdict:
     seconds: float
 
 
-def check_in_child(package: Package, timeout_s: float = 20.0) -> ChildVerdict:
+def check_in_child(package: Package, timeout_s: float | None = None) -> ChildVerdict:
     """Load a package in a fresh process and compare its canary answers (to 1e-12).
 
     The digests are checked first, here: damaged bytes never reach a parser (raises Damaged). A child that crashes,
-    hangs for longer than `timeout_s` seconds or answers otherwise gives a verdict that is not ok.
+    hangs for longer than `timeout_s` seconds (20, or 60 for an archive, which needs scikit-learn) or answers otherwise
+    gives a verdict that is not ok.
     """
     package.verify()
     begun = time.monotonic()
     light = package.format is Format.LIGHTGBM_TEXT
+    timeout_s = timeout_s or (20.0 if light else 60.0)
     job = {
         "format": str(package.format),
         "calibration": package.manifest.get("calibration"),

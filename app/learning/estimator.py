@@ -1,5 +1,6 @@
 """scikit-learn estimators as bytes and back, by skops: types are on a list that stands here, never in a package."""
 
+import importlib
 import io
 import json
 import zipfile
@@ -11,27 +12,11 @@ from app.domain.problem import Task
 from app.learning.formats import LARGEST_BYTES, MOST_MEMBERS, SCHEMA, canonical_skops
 from app.learning.openmp import wait_passively
 from app.learning.signature import Signature
+from app.learning.standalone import TRUSTED as STANDALONE
 
 NAIVE = "app.learning.learners.naive.Naive"
 """The one estimator of our own: the naive baseline."""
-TRUSTED = (
-    NAIVE,
-    "numpy.dtype",
-    "sklearn._loss.link.HalfLogitLink",
-    "sklearn._loss.link.IdentityLink",
-    "sklearn._loss.link.Interval",
-    "sklearn._loss.link.LogitLink",
-    "sklearn._loss.link.MultinomialLogit",
-    "sklearn._loss.loss.HalfBinomialLoss",
-    "sklearn._loss.loss.HalfMultinomialLoss",
-    "sklearn._loss.loss.HalfSquaredError",
-    "sklearn._loss.loss.PinballLoss",
-    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
-    "sklearn.tree._tree.Tree",
-)
+TRUSTED = (NAIVE, *STANDALONE)
 """Types beside those that skops itself calls safe; all of them hold numbers only."""
 BUILTINS = frozenset({"bool", "bytes", "dict", "float", "int", "list", "NoneType", "set", "slice", "str", "tuple"})
 PACKAGES = frozenset({"numpy", "scipy", "sklearn", "collections"})
@@ -130,13 +115,12 @@ def _refuse_foreign(content: bytes) -> None:
 
 def _skops() -> Any:
     try:
-        import skops.io
+        return importlib.import_module("skops.io")
     except ImportError:
         raise Unavailable(
             "scikit-learn models are kept by skops, which is not installed",
             next_step="pip install 'trainmaster[models]'",
         ) from None
-    return skops.io
 
 
 def _damaged(says: str) -> Damaged:

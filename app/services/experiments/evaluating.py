@@ -76,7 +76,7 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
         metric=problem.judged_by,
     )
     package = pack(task, pulled, divided, fitted, metrics, slices, model=model, calibration=calibration, report=report)
-    proof = check_in_child(package, PROOF_S)
+    proof = check_in_child(package)
     evidence = Evidence(
         metric=problem.judged_by,
         model=metrics,
@@ -105,9 +105,6 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
     return Evaluated(
         metrics, base, rival.metrics, rival.version, slices, gates, package, reference, intervals, verdict, report
     )
-
-
-PROOF_S = 60.0
 
 
 def _resamples(task: TaskContext, divided: Divided) -> tuple[Resamples, str]:
