@@ -131,7 +131,7 @@ def _add_history(
 
 
 def all_metrics(evaluated: Evaluated) -> dict[str, float]:
-    """Every metric of a run by key: plain, with `.low` and `.high`, `baseline.`, `production.`, `slice.COLUMN=VALUE.`."""
+    """Every metric of a run by its key: plain, `.low` and `.high`, `baseline.`, `production.`, `slice.COLUMN=VALUE.`."""
     keyed = {**evaluated.metrics, **_bounds("", evaluated.intervals)}
     keyed.update({f"baseline.{name}": value for name, value in evaluated.baseline.items()})
     keyed.update({f"production.{name}": value for name, value in (evaluated.production or {}).items()})
