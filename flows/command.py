@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from app.domain.errors import TrainmasterError, Usage
+from app.domain.states import CauseKind
 from app.domain.text import visible
 from app.services.running import RunContext, first_line
 from app.store.reader import Reader, Row
@@ -70,7 +71,7 @@ def _parser(made: TrainmasterFlow) -> argparse.ArgumentParser:
         "--workspace", help="the workspace's folder (else TRAINMASTER_WORKSPACE, else upward from here)"
     )
     parser.add_argument("--run", help="the key of a requested run to execute")
-    parser.add_argument("--cause", choices=["person", "alert", "run", "schedule", "new_data"])
+    parser.add_argument("--cause", choices=[str(kind) for kind in CauseKind])
     parser.add_argument("--cause-key", help="which alert, run or file caused it")
     parser.add_argument("--parameters", default="{}", help="parameters as a JSON object")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one parameter (JSON or text)")

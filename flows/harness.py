@@ -23,8 +23,9 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from app.domain.errors import Busy, TrainmasterError, Unavailable
 from app.domain.states import CauseKind, RunState
+from app.domain.workspace import Workspace
 from app.services.running import Cancelled, RunContext, TaskContext, first_line, running
-from app.services.workspaces import find_workspace, now, open_project, open_store
+from app.services.workspaces import OpenProject, find_workspace, now, open_project, open_store
 from app.store import ledger
 from app.store.engine import Store
 
@@ -192,7 +193,7 @@ def execute(
     with ExitStack() as stack:
         store = stack.enter_context(open_store(place))
         try:
-            opened = open_project(place, project)
+            opened = _code(store, place, project, CauseKind(cause) if cause else CauseKind.PERSON, made.name)
         except TrainmasterError as error:
             if run is not None:
                 _fail_request(store, run, error)
@@ -214,6 +215,16 @@ def execute(
             if hook is not None:
                 hook(context)
         return made.body(context)
+
+
+def _code(store: Store, place: Workspace, project: str, cause: CauseKind, flow_name: str) -> OpenProject:
+    """What a run executes: automated runs the delivered bundle when CI has delivered one, all others the folder."""
+    if cause.automatic and flow_name != "ci":
+        ci = importlib.import_module("app.services.ci.bundles")
+        delivered: OpenProject | None = ci.open_delivered(store, place, project)
+        if delivered is not None:
+            return delivered
+    return open_project(place, project)
 
 
 def run_child(

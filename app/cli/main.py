@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("experiments:commands", "Train a model and register it."),
     "runs": ("runs:commands", "What ran, what runs, and why it failed."),
     "models": ("registry:commands", "Model versions, promotion and rollback."),
+    "ci": ("ci:commands", "Check a commit and deliver it as a bundle that automated runs execute."),
     "predict": ("predictions:commands", "Predict in batch, over the feature store."),
     "monitor": ("monitoring:monitor", "Compare the newest window with the training profile."),
     "alerts": ("monitoring:alerts", "Alerts: list and acknowledge."),

@@ -1,6 +1,7 @@
 """`trainmaster demo`, `init` and `replay`: from nothing to a model, and the next month."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,10 +18,17 @@ from app.cli.session import (
     opened,
     single,
 )
-from app.domain.errors import NotFound
+from app.domain.errors import NotFound, Usage
 from app.domain.workspace import Workspace
 
 demo, init, replay = single(), single(), single()
+
+
+class Host(StrEnum):
+    """Hosted CI systems that a file is written for."""
+
+    GITHUB = "github"
+    GITLAB = "gitlab"
 
 
 @demo.command()
@@ -54,8 +62,9 @@ def demo_command(
 
 @init.command()
 def init_command(
-    name: Annotated[str, typer.Argument(help="The new project's name.")],
-    file: Annotated[Path, typer.Option("--from", help="A CSV or Parquet file.")],
+    name: Annotated[str | None, typer.Argument(help="The new project's name.")] = None,
+    file: Annotated[Path | None, typer.Option("--from", help="A CSV or Parquet file.")] = None,
+    ci: Annotated[Host | None, typer.Option(help="Write the file with which a hosted CI checks each commit.")] = None,
     target: Annotated[str | None, typer.Option(help="The column to predict; default: proposed.")] = None,
     time: Annotated[str | None, typer.Option(help="The time column; default: proposed.")] = None,
     entity: Annotated[str | None, typer.Option(help="The column that names a row; default: proposed.")] = None,
@@ -63,6 +72,12 @@ def init_command(
     json: Json = False,
 ) -> None:
     """Look at a file, propose target, task, time and entity, say why, and write a project that trains as it stands."""
+    if ci is not None:
+        _write_hosted(workspace, ci, json=json and name is None)
+        if name is None:
+            return
+    if name is None or file is None:
+        raise Usage("which file becomes which project?", next_step="trainmaster init NAME --from FILE")
     from app.services import proposal
     from app.services.workspaces import make_workspace
 
@@ -87,6 +102,15 @@ def init_command(
         "left_out": dict(found.excluded), "says": found.says,
     }  # fmt: skip
     emit(document, as_json=json, human=human)
+
+
+def _write_hosted(workspace: Path | None, host: Host, *, json: bool) -> None:
+    from app.services.ci import write_hosted
+
+    path = write_hosted(current_workspace(workspace), host.value)
+    say(f"wrote {path}: it runs trainmaster ci run; without data there, commit what trainmaster ci sample writes")
+    if json:
+        emit({"file": str(path)}, as_json=True, human=lambda: None)
 
 
 @replay.command()

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.render import Bar, say
 from app.domain.errors import Refused
+from app.domain.states import CauseKind
 from app.domain.workspace import Workspace
 from app.store.queries.runs import RunRow
 
@@ -18,24 +19,26 @@ def run_flow(
     flow: str,
     parameters: dict[str, object] | None = None,
     *,
+    cause: CauseKind = CauseKind.PERSON,
     detach: bool = False,
+    here: bool = False,
     quiet: bool = False,
 ) -> RunRow:
     """Ask for a run of a flow and wait for its end; gives its row, raises Refused with the run's own error.
 
     With the services up the run goes through the orchestrator; without them it is executed here, by a child process.
-    With `detach` it is only asked for.
+    `here` chooses the latter in any case. With `detach` the run is only asked for.
     """
     from app.services import infrastructure, runs
 
-    if not detach and not infrastructure.is_up(store):
-        if not quiet:
+    if here or (not detach and not infrastructure.is_up(store)):
+        if not quiet and not here:
             say("the services are not up: running here, without a server (trainmaster up starts them)")
         bar = Bar()
-        key = runs.run_here(store, workspace, project, flow, parameters or {}, lambda row: _show(bar, row))
+        key = runs.run_here(store, workspace, project, flow, parameters or {}, lambda row: _show(bar, row), cause=cause)
         bar.done()
         return finished(store, key)
-    key = runs.request(store, workspace, project, flow, parameters or {})
+    key = runs.request(store, workspace, project, flow, parameters or {}, cause=cause)
     if not detach:
         follow(store, key)
         return finished(store, key)

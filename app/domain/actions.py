@@ -17,7 +17,7 @@ class Permission(StrEnum):
 
 EVERYWHERE, LIST = "everywhere", "list"
 OVERVIEW, DATA, RUNS, RUN = "overview", "data", "runs", "run"
-REGISTRY, MONITORING, INFRASTRUCTURE = "registry", "monitoring", "infrastructure"
+REGISTRY, MONITORING, INFRASTRUCTURE, CI = "registry", "monitoring", "infrastructure", "ci"
 TABBED = (DATA, RUN, REGISTRY, MONITORING)
 
 
@@ -67,6 +67,7 @@ PLACES = (
     Place("5", REGISTRY, "Registry", "Registry", "may it go up?"),
     Place("7", MONITORING, "Monitoring", "Monitor", "has the world moved?"),
     Place("8", INFRASTRUCTURE, "Infrastructure", "Infra", "what is full?"),
+    Place("9", CI, "CI/CD", "CI/CD", "may we ship?"),
 )
 """The places that work, in the order of the lifecycle."""
 
@@ -130,6 +131,8 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "service.up", "r", "start the services", on=(INFRASTRUCTURE,), needs=OPERATE, weight=12, short="start services"
     ),
+    Action("ci.run", "r", "check the newest commit", on=(CI,), needs=OPERATE, weight=12, short="check HEAD"),
+    Action("ci.logs", "l", "logs", on=(CI,), weight=10),
     Action(
         "service.down", "x", "stop the services", on=(INFRASTRUCTURE,), needs=OPERATE, weight=11, short="stop services"
     ),

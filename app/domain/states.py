@@ -38,6 +38,19 @@ class CauseKind(StrEnum):
     RUN = "run"
     SCHEDULE = "schedule"
     NEW_DATA = "new_data"
+    COMMIT = "commit"
+
+    @property
+    def automatic(self) -> bool:
+        """Whether no person asked for it."""
+        return self is not CauseKind.PERSON
+
+
+class Verdict(StrEnum):
+    """What CI says of a commit."""
+
+    GREEN = "green"
+    RED = "red"
 
 
 class Stage(StrEnum):

@@ -57,6 +57,16 @@ class Workspace:
         return self.state / "predictions"
 
     @property
+    def bundles(self) -> Path:
+        """What CI delivered, unfolded: one folder a digest."""
+        return self.state / "bundles"
+
+    @property
+    def ci(self) -> Path:
+        """Commits that CI checks now, one folder a run."""
+        return self.state / "ci"
+
+    @property
     def token_file(self) -> Path:
         """The token of gateway and orchestrator, mode 0600."""
         return self.state / "token"

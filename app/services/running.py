@@ -26,7 +26,7 @@ from app.domain.text import text_of, visible
 from app.machine.environment import this_environment
 from app.machine.sampler import ProcessSample, sample_process
 from app.services.workspaces import OpenProject, actor, now
-from app.store import leases, ledger
+from app.store import leases, ledger, lineage
 from app.store.engine import Store
 from app.store.tables import CharterVersion, LogLine, Project, ResourceSample, Run, Task
 
@@ -165,7 +165,7 @@ def running(
     """
     project_id = register_project(store, project)
     environment = this_environment()
-    commit, dirty = commit_of(project)
+    commit, dirty = (project.bundle.commit, False) if project.bundle else commit_of(project)
     begun = time.monotonic()
     holder = leases.this_process()
     with store.write() as session:
@@ -183,10 +183,13 @@ def running(
         else:
             row = ledger.find_run(session, run_key)
         row.commit, row.dirty, row.charter_digest = commit, dirty, project.file.digest
+        row.bundle = project.bundle.digest if project.bundle else None
         row.lock_digest, row.environment = environment.lock_digest, json.dumps(environment.as_json())
         row.seed = project.file.learner.seed
         row.prefect_id = prefect_id or row.prefect_id
         ledger.start_run(session, row, now=now(), holder=holder, stages=stages)
+        if project.bundle:
+            lineage.link(session, [(Ref("bundle", project.bundle.digest), Ref("run", row.key), "code")], now=now())
     assert row.id is not None
     with Heart(store, row.id, row.key, holder) as heart:
         context = RunContext(
@@ -204,6 +207,8 @@ def running(
             heart,
         )
         state, error, next_step = RunState.COMPLETED, "", ""
+        if project.bundle:
+            context.log(f"code: bundle {project.bundle.digest[:12]} of commit {project.bundle.commit[:12]}")
         try:
             yield context
         except Cancelled as stop:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from app.domain.errors import BadInput, NotFound, Refused
 from app.domain.project import ProjectFile, parse_project
@@ -121,13 +121,25 @@ def _url_setting(workspace: Workspace) -> str | None:
     return str(url) if url else None
 
 
+class CodeSource(Protocol):
+    """Where a project's code comes from when it is not the working tree."""
+
+    @property
+    def digest(self) -> str: ...
+
+    @property
+    def commit(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class OpenProject:
-    """A project as it stands on disk now."""
+    """A project as it stands on disk now, or as a delivered bundle has it (`code` is then the bundle's folder)."""
 
     workspace: Workspace
     file: ProjectFile
     text: str
+    code: Path | None = None
+    bundle: CodeSource | None = None
 
     @property
     def name(self) -> str:
@@ -136,8 +148,13 @@ class OpenProject:
 
     @property
     def folder(self) -> Path:
-        """The project's folder."""
+        """The project's folder, where its data arrive."""
         return self.workspace.project_folder(self.file.name)
+
+    @property
+    def code_folder(self) -> Path:
+        """Where `features.py` stands: the project's folder, or a delivered bundle."""
+        return self.code or self.folder
 
 
 def open_project(workspace: Workspace, name: str) -> OpenProject:

@@ -17,11 +17,12 @@ LOCK_TIMEOUT_S = 60.0
 ADVISORY_LOCK = 0x7472_6D61  # "trma", PostgreSQL's name for our lock
 
 
-def migrate(store: Store, *, now: datetime | None = None) -> None:
+def migrate(store: Store, *, now: datetime | None = None, to: str | None = None) -> None:
     """Create the schema or bring it to the newest revision; one small read when there is nothing to do.
 
-    A store with content is backed up into `backups/` beside it first. Raises Refused for a store of a newer
-    Trainmaster or of something else, Damaged for a broken file, Busy when another process migrates for a minute.
+    A store with content is backed up into `backups/` beside it first; `to` stops at an older revision (for drafts and
+    tests). Raises Refused for a store of a newer Trainmaster or of something else, Damaged for a broken file, Busy when
+    another process migrates for a minute.
     """
     if _needs_work(store) is None:
         return
@@ -31,7 +32,7 @@ def migrate(store: Store, *, now: datetime | None = None) -> None:
             return
         if revision and store.file is not None:
             _keep_old(store.file, revision, now or datetime.now(UTC))
-        _upgrade(store)
+        _upgrade(store, to or "head")
 
 
 def revision_of(store: Store) -> str:
@@ -117,7 +118,7 @@ def _keep_old(file: Path, revision: str, now: datetime) -> None:
     copy_database(file, folder / f"store-{now:%Y%m%dT%H%M%SZ}-before-{HEAD}-from-{revision}.db")
 
 
-def _upgrade(store: Store) -> None:
+def _upgrade(store: Store, to: str) -> None:
     """Run the missing revisions in one transaction; an error leaves the old schema as it was."""
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
@@ -130,9 +131,7 @@ def _upgrade(store: Store) -> None:
     config.set_main_option("path_separator", "newline")
     script = ScriptDirectory.from_config(config)
     with (
-        EnvironmentContext(
-            config, script, fn=lambda revision, _: script._upgrade_revs("head", revision)
-        ) as environment,
+        EnvironmentContext(config, script, fn=lambda revision, _: script._upgrade_revs(to, revision)) as environment,
         store.engine.connect() as connection,
     ):
         raw = connection.connection.dbapi_connection

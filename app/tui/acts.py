@@ -126,6 +126,17 @@ class Acts:
 
         return work
 
+    def check_head(self, project: str) -> Callable[[], str]:
+        """The act that asks for a CI run of the newest commit; gives the run's key."""
+
+        def work() -> str:
+            from app.services.ci import commit_of
+
+            sha = commit_of(self._workspace).sha
+            return self.request(project, "ci", parameters={"commit": sha}, cause_key=sha)()
+
+        return work
+
     # -- registry ------------------------------------------------------------------------------------------------
 
     def plan(self, model: str, version: int) -> "PromotionPlan":

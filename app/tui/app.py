@@ -7,6 +7,7 @@ gc.disable()  # what imports make is no garbage: not looked for until the end of
 
 import asyncio
 import contextlib
+import importlib
 import os
 import sys
 import time
@@ -339,33 +340,23 @@ class ControlRoom(App[None]):
                 widget.refresh()
 
 
+SCREENS = {
+    "overview": "overview:OverviewScreen",
+    "data": "data:DataScreen",
+    "runs": "runs:RunsScreen",
+    "registry": "registry:RegistryScreen",
+    "monitoring": "monitoring:MonitoringScreen",
+    "infrastructure": "infrastructure:InfrastructureScreen",
+    "ci": "ci:CiScreen",
+}
+"""Place -> module:class under app.tui.screens, imported when somebody goes there."""
+
+
 def _screen_of(place: str) -> Callable[[], Screen[None]]:
     def make() -> Screen[None]:
-        match place:
-            case "overview":
-                from app.tui.screens.overview import OverviewScreen
-
-                return OverviewScreen()
-            case "data":
-                from app.tui.screens.data import DataScreen
-
-                return DataScreen()
-            case "runs":
-                from app.tui.screens.runs import RunsScreen
-
-                return RunsScreen()
-            case "registry":
-                from app.tui.screens.registry import RegistryScreen
-
-                return RegistryScreen()
-            case "monitoring":
-                from app.tui.screens.monitoring import MonitoringScreen
-
-                return MonitoringScreen()
-            case _:
-                from app.tui.screens.infrastructure import InfrastructureScreen
-
-                return InfrastructureScreen()
+        module, name = SCREENS[place].split(":")
+        made: Screen[None] = getattr(importlib.import_module(f"app.tui.screens.{module}"), name)()
+        return made
 
     return make
 

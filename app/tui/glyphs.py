@@ -41,9 +41,9 @@ def state_of(word: str, glyphs: Glyphs) -> tuple[str, str]:
     (('✗', 'bad'), ('*', 'accent'))
     """
     match word:
-        case "completed" | "up" | "active" | "production" | "resolved" | "passed" | "ok" | "released":
+        case "completed" | "up" | "active" | "production" | "resolved" | "passed" | "ok" | "released" | "green":
             return glyphs.ok, "ok"
-        case "failed" | "crashed" | "critical" | "error":
+        case "failed" | "crashed" | "critical" | "error" | "red":
             return glyphs.bad, "bad"
         case "running" | "starting" | "building":
             return glyphs.live, "accent"

@@ -16,6 +16,7 @@ from app.services import infrastructure, monitoring, runs, upkeep
 from app.services.workspaces import find_workspace, open_store, project_names
 from app.store.engine import Store
 from app.watcher.arrivals import Arrivals
+from app.watcher.commits import Commits
 
 BEAT_S = 2.0
 RECONCILE_EVERY = 3
@@ -30,6 +31,7 @@ class Watcher:
         self._turns = 0
         self._said: dict[str, str] = {}
         self.arrivals = Arrivals(workspace, store)
+        self.commits = Commits(workspace, store)
 
     def run(self) -> None:
         """Watch until SIGTERM."""
@@ -48,6 +50,7 @@ class Watcher:
         """Everything that is due now."""
         self._turns += 1
         self._step("files", self.arrivals.turn)
+        self._step("commits", self.commits.turn)
         self._step("heal", lambda: upkeep.heal(self.store))
         self._step("submit", lambda: runs.submit_waiting(self.store, self.workspace))
         self._step("events", lambda: monitoring.emit_waiting(self.store, self.workspace))

@@ -47,21 +47,17 @@ def test_the_wheel_holds_the_packages_the_sample_and_the_command(installed: Path
 
 
 @pytest.mark.services
-def test_the_wheel_makes_a_production_model_of_its_own_sample(installed: Path, tmp_path: Path) -> None:
-    script = (
-        "import app, pathlib; from app.services.workspaces import make_workspace; "
-        "from app.services.sample import write_sample_project; "
-        "write_sample_project(make_workspace(pathlib.Path('w'))); print(app.__file__)"
-    )
+def test_the_wheel_runs_the_whole_demo_with_its_services(installed: Path, tmp_path: Path) -> None:
+    where = outside(installed, tmp_path, "-c", "import app; print(app.__file__)")
 
-    written = outside(installed, tmp_path, "-c", script)
-    ran = outside(
-        installed, tmp_path, "-m", "flows.pipeline", "--project", "flight-delay", "--workspace", "w", "--json",
-        "--quiet", "--set", "promote=true", "--set", "reason=first",
-    )  # fmt: skip
+    ran = outside(installed, tmp_path, "-m", "app.main", "demo", "made", "--json")
+    told = outside(installed, tmp_path, "-m", "app.main", "--workspace", "made", "status", "--json")
+    down = outside(installed, tmp_path, "-m", "app.main", "--workspace", "made", "down")
 
-    assert str(installed) in written.stdout, written.stderr
+    assert str(installed) in where.stdout
     assert ran.returncode == 0, ran.stderr
-    summary = json.loads(ran.stdout)
-    assert summary["production"] == "flight-delay/1"
-    assert 0.70 <= summary["metrics"]["auc"] <= 0.80
+    assert json.loads(ran.stdout)["model"] == "flight-delay/1"
+    assert {service["service"]: service["state"] for service in json.loads(told.stdout)} == dict.fromkeys(
+        ("supervisor", "orchestrator", "worker", "gateway", "watcher"), "up"
+    )
+    assert down.returncode == 0, down.stderr

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from app.domain.errors import Refused
 from app.domain.ids import Ref
@@ -106,3 +106,22 @@ def test_progress_shows_share_and_time_to_go(store: Store, project: OpenProject)
     assert row.eta_s is not None
     assert row.eta_s > 0
     assert row.says == "round 1 of 4"
+
+
+def test_log_lines_of_a_heartbeat_that_could_not_write_come_with_the_next_one(
+    store: Store, project: OpenProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("disk full")
+
+    with running(store, project, "train", stages=1) as run:
+        run.log("said before the disk was full")
+        with monkeypatch.context() as patch:
+            patch.setattr("app.services.running.leases.renew", refuse)
+            with pytest.raises(OSError, match="disk full"):
+                run._heart.flush()
+
+    with store.read() as session:
+        lines = session.exec(select(LogLine).order_by(col(LogLine.seq))).all()
+    assert [line.says for line in lines].count("said before the disk was full") == 1
+    assert [line.seq for line in lines] == list(range(len(lines)))

@@ -23,10 +23,10 @@ from app.store.migrate import migrate, revision_of
 from app.store.migrations import HEAD, REVISIONS
 from app.store.tables import metadata
 
-REVISION_2 = """
+NEXT_REVISION = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+revision, down_revision, branch_labels, depends_on = "9999", "{head}", None, None
 def upgrade():
     op.create_table("extra", sa.Column("id", sa.Integer, primary_key=True))
     {body}
@@ -49,8 +49,8 @@ def _sorted_clauses(sql: str) -> str:
 
 
 @pytest.fixture
-def second_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A function that gives the application a revision 0002 with some body."""
+def next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A function that gives the application one revision more, with some body."""
     import shutil
 
     import app.store.migrate as module
@@ -58,10 +58,10 @@ def second_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def give(body: str) -> None:
         folder = tmp_path / "floor" / "migrations" / "versions"
         shutil.copytree(Path(migrations.__file__).parent / "versions", folder, dirs_exist_ok=True)
-        (folder / "rev_0002.py").write_text(REVISION_2.format(body=body))
+        (folder / "rev_9999.py").write_text(NEXT_REVISION.format(body=body, head=HEAD))
         monkeypatch.setattr(module, "__file__", str(tmp_path / "floor" / "migrate.py"))
-        monkeypatch.setattr(module, "HEAD", "0002")
-        monkeypatch.setattr(module, "REVISIONS", ("0001", "0002"))
+        monkeypatch.setattr(module, "HEAD", "9999")
+        monkeypatch.setattr(module, "REVISIONS", (*REVISIONS, "9999"))
 
     return give
 
@@ -150,32 +150,32 @@ def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path: Path) 
     store.close()
 
 
-def test_an_upgrade_keeps_a_backup_of_the_old_store(store: Store, second_revision: Any) -> None:
-    second_revision("")
+def test_an_upgrade_keeps_a_backup_of_the_old_store(store: Store, next_revision: Any) -> None:
+    next_revision("")
 
     migrate(store)
 
     assert store.file is not None
-    assert revision_of(store) == "0002"
-    (backup,) = (store.file.parent / "backups").glob("store-*-before-0002-from-0001.db")
+    assert revision_of(store) == "9999"
+    (backup,) = (store.file.parent / "backups").glob(f"store-*-before-9999-from-{HEAD}.db")
     assert "extra" not in schema_of(backup)
     assert "extra" in schema_of(store.file)
 
 
-def test_a_migration_that_fails_leaves_the_old_store_as_it_was(store: Store, second_revision: Any) -> None:
+def test_a_migration_that_fails_leaves_the_old_store_as_it_was(store: Store, next_revision: Any) -> None:
     assert store.file is not None
     before = schema_of(store.file)
-    second_revision("op.execute('INSERT INTO nowhere VALUES (1)')")
+    next_revision("op.execute('INSERT INTO nowhere VALUES (1)')")
 
     with pytest.raises(Damaged, match="the old store was kept"):
         migrate(store)
 
     assert schema_of(store.file) == before
-    assert revision_of(store) == "0001"
+    assert revision_of(store) == HEAD
 
 
-def test_a_migration_that_would_break_references_is_refused(store: Store, second_revision: Any) -> None:
-    second_revision(
+def test_a_migration_that_would_break_references_is_refused(store: Store, next_revision: Any) -> None:
+    next_revision(
         "op.execute(\"INSERT INTO task VALUES (1, 77, 'x', 0, 'running', '', NULL, NULL, '', NULL, NULL, '', '', '')\")"
     )
 
@@ -208,3 +208,29 @@ def test_four_processes_that_open_a_new_store_at_once_make_it_once(tmp_path: Pat
 
     assert told == ["ok"] * 4
     assert "run" in schema_of(file)
+
+
+def test_a_store_of_the_first_revision_keeps_its_rows_and_gets_the_newest_schema(tmp_path: Path) -> None:
+    file = tmp_path / "store.db"
+    old = Store.of_file(file)
+    migrate(old, to="0001")
+    at = "2013-01-01T00:00:00.000000Z"
+    with old.write() as session:
+        run = session.connection().exec_driver_sql
+        run(f"INSERT INTO project (id, name, title, created_at) VALUES (1, 'p', '', '{at}')")
+        run(
+            "INSERT INTO run (id, key, flow, project_id, state, cause, requested_by, requested_at, parameters,"
+            f" environment, stages_done, error, next_step) VALUES (7, 'a', 'train', 1, 'completed', 'person', 'me',"
+            f" '{at}', '{{}}', '{{}}', 0, '', '')"
+        )
+        run("INSERT INTO metric (run_id, key, value) VALUES (7, 'auc', 0.5)")
+    old.close()
+    new = Store.of_file(file)
+
+    migrate(new)
+
+    declared = create_engine(f"sqlite:///{tmp_path / 'declared.db'}")
+    metadata.create_all(declared)
+    assert schema_of(file) == schema_of(tmp_path / "declared.db")
+    assert new.reader.value("SELECT key FROM run WHERE id = 7") == "a"
+    assert new.reader.value("SELECT value FROM metric WHERE run_id = 7") == 0.5

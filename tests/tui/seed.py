@@ -1,6 +1,5 @@
 """A store for screens: a year of a project's life in rows, the same every time, with hostile texts where texts are."""
 
-import hashlib
 import json
 import math
 from dataclasses import dataclass
@@ -37,20 +36,11 @@ from app.store.tables import (
     StageTransition,
     Task,
 )
+from tests.tui.seed_ci import seed_ci
+from tests.tui.seed_words import NOW, ago, digest_of
 
-NOW = datetime(2013, 5, 2, 12, 4, 8, tzinfo=UTC)
 HOSTILE = "\x1b]52;c;aGFjaw==\x07 [/x] [@click=app.quit]click[/] \u202egnp.exe\u200b\x9b31m\nnext"
 FLOWS = ("train", "predict", "monitor", "features", "ingest", "deploy")
-
-
-def ago(**parts: float) -> datetime:
-    """A moment before the fixed now."""
-    return NOW - timedelta(**parts)
-
-
-def digest_of(text: str) -> str:
-    """A digest of a text."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -78,6 +68,7 @@ def seed(store: Store, *, runs: int = 40, hostile: bool = False) -> Seeded:
         versions = _versions(session, project.id, features, old)
         alert = _monitoring(session, project.id, versions[2], old[0], evil)
         _services(session)
+        seed_ci(session, project.id, evil)
         for action, subject, when, reason in (
             ("snapshot.extracted", "snapshot:a1b2c3d4e5f6", ago(days=2), ""),
             ("model.promoted", "model:flight-delay/3", ago(hours=3), "better recall on new-region customers"),
@@ -414,3 +405,6 @@ def _services(session: Session) -> None:
         session.add(
             Service(name=name, state=state, pid=pid, since=ago(hours=5), detail=detail, restarts=int(pid is None))
         )
+
+
+__all__ = ["HOSTILE", "NOW", "Seeded", "ago", "digest_of", "seed"]

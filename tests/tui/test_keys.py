@@ -15,7 +15,7 @@ from tests.tui.conftest import Room, settle, text_of
 SIZE = (120, 36)
 LEAVES = {"app.quit", "go.palette"}
 ASKS = {"undo.last", "model.promote", "need.promote", "need.acknowledge", "alert.acknowledge"}
-STARTS = {"service.up", "data.run", "need.run", "run.again", "monitor.retrain", "monitor.test"}
+STARTS = {"service.up", "ci.run", "data.run", "need.run", "run.again", "monitor.retrain", "monitor.test"}
 
 
 def grid(screen: object, name: str) -> Grid:

@@ -79,7 +79,7 @@ def load_rules(project: OpenProject) -> "Rules":
     """The functions of a project's `features.py`; raises NotFound or BadInput."""
     from app.features import rules
 
-    path = project.workspace.features_file(project.name)
+    path = project.code_folder / "features.py"
     shown = f"projects/{project.name}/features.py"
     if not path.is_file():
         raise NotFound(f"there is no {shown}", next_step="write one function for the spine and one for each view")

@@ -51,7 +51,7 @@ def run_here(
         )
         run.prefect_id = HERE
     command = [sys.executable, "-m", module or f"flows.{flow}", "--project", project, "--run", run.key]
-    command += ["--workspace", str(workspace.root)]
+    command += ["--workspace", str(workspace.root), "--cause", str(cause)]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
     environment["OMP_WAIT_POLICY"] = "PASSIVE"
     with tempfile.TemporaryFile() as said:

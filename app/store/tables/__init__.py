@@ -5,6 +5,7 @@ from sqlmodel import SQLModel
 from app.store.tables.artifacts import Artifact, Chunk
 from app.store.tables.audit import AuditEvent
 from app.store.tables.charter import CharterVersion, Project
+from app.store.tables.ci import Bundle, CiVerdict
 from app.store.tables.data import QuarantinedRow, Snapshot, SourceFile
 from app.store.tables.experiments import Metric, MetricPoint, Parameter
 from app.store.tables.features import FeatureSet
@@ -21,8 +22,10 @@ __all__ = [
     "Alert",
     "Artifact",
     "AuditEvent",
+    "Bundle",
     "CharterVersion",
     "Chunk",
+    "CiVerdict",
     "Decision",
     "Deployment",
     "FeatureSet",

@@ -38,6 +38,7 @@ class Run(Table, table=True):
     charter_digest: str | None = Field(default=None, max_length=64)
     commit: str | None = Field(default=None, max_length=64)
     dirty: bool | None = None
+    bundle: str | None = Field(default=None, max_length=64)
     lock_digest: str | None = Field(default=None, max_length=64)
     environment: str = long_text("{}")
     prefect_id: str | None = Field(default=None, max_length=64, index=True)
