@@ -92,7 +92,7 @@ def canonical_skops(content: bytes) -> bytes:
 
     def walk(node: object) -> object:
         if isinstance(node, dict):
-            walked = {}
+            walked: dict[str, object] = {}
             for key, value in node.items():
                 if key == "__id__" and isinstance(value, int):
                     walked[key] = numbers.setdefault(value, len(numbers))

@@ -182,7 +182,8 @@ def _kind(weights: Weights) -> Any:
 
 
 def _share(part: Any, whole: Any) -> Floats:
-    return np.divide(part, whole, out=np.full(np.broadcast(part, whole).shape, np.nan), where=whole > 0)
+    out: Floats = np.divide(part, whole, out=np.full(np.broadcast(part, whole).shape, np.nan), where=whole > 0)
+    return out
 
 
 __all__ = ["BINS", "Bins", "Ranks", "auc", "scorer"]

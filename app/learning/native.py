@@ -94,7 +94,9 @@ class Trees:
         self._call("LGBM_BoosterFeatureImportance", self._handle, ctypes.c_int(-1), ctypes.c_int(kind), address)
         return out.tolist()
 
-    def _ask(self, matrix: Any, kind: int, width: int, threads: int | None) -> Any:
+    def _ask(
+        self, matrix: "np.ndarray[Any, Any]", kind: int, width: int, threads: int | None
+    ) -> "np.ndarray[Any, Any]":
         import numpy as np
 
         row_major = bool(matrix.flags.c_contiguous)

@@ -63,20 +63,21 @@ class Model:
         if self.manifest["format"] == "trainmaster.lightgbm.text.v1":
             import lightgbm
 
-            booster = lightgbm.Booster(model_str=content.decode())
-            self._raw = lambda rows: booster.predict(rows, num_threads=1)
+            self._model: Any = lightgbm.Booster(model_str=content.decode())
             return
         import skops.io
 
         unknown = [name for name in skops.io.get_untrusted_types(data=content) if name not in TRUSTED]
         if unknown:
             raise SystemExit(f"the model holds types that are not on the list: {', '.join(unknown)}")
-        estimator = skops.io.loads(content, trusted=list(TRUSTED))
-        self._raw = lambda rows: self._ask(estimator, rows)
+        self._model = skops.io.loads(content, trusted=list(TRUSTED))
 
-    def _ask(self, estimator: Any, rows: Any) -> Any:
+    def _raw(self, rows: Any) -> Any:
         import numpy as np
 
+        estimator = self._model
+        if self.manifest["format"] == "trainmaster.lightgbm.text.v1":
+            return estimator.predict(rows, num_threads=1)
         if self.signature["task"] == "regression":
             return np.asarray(estimator.predict(rows), dtype=np.float64).reshape(-1)
         shares = np.asarray(estimator.predict_proba(rows), dtype=np.float64)

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def linear() -> Any:
     return make_pipeline(ColumnTransformer([("n", numbers, [0]), ("c", codes, [1])]), LogisticRegression())
 
 
-ESTIMATORS = {
+ESTIMATORS: dict[str, Callable[[], Any]] = {
     "linear": linear,
     "forest": lambda: make_pipeline(SimpleImputer(), RandomForestClassifier(4, random_state=1)),
     "boosting": lambda: HistGradientBoostingClassifier(max_iter=4, random_state=1),

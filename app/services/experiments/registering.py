@@ -131,7 +131,7 @@ def _add_history(
 
 
 def all_metrics(evaluated: Evaluated) -> dict[str, float]:
-    """Every metric of a run by its key: plain, `.low` and `.high`, `baseline.`, `production.`, `slice.COLUMN=VALUE.`."""
+    """Every metric of a run by its key: plain, `.low`, `.high`, `baseline.`, `production.`, `slice.COLUMN=VALUE.`."""
     keyed = {**evaluated.metrics, **_bounds("", evaluated.intervals)}
     keyed.update({f"baseline.{name}": value for name, value in evaluated.baseline.items()})
     keyed.update({f"production.{name}": value for name, value in (evaluated.production or {}).items()})
@@ -144,7 +144,7 @@ def all_metrics(evaluated: Evaluated) -> dict[str, float]:
 
 def _bounds(prefix: str, intervals: Mapping[str, Interval | Unknown]) -> dict[str, float]:
     """The bounds of the intervals that are known."""
-    found = {}
+    found: dict[str, float] = {}
     for key, one in intervals.items():
         low, high = getattr(one, "low", None), getattr(one, "high", None)
         if low is not None and high is not None:

@@ -42,9 +42,9 @@ def report_of(
     from app.learning.reliability import reliability
 
     reasons = {name: str(one) for name, one in unknown.items()}
-    for name in METRICS_OF[kind]:
-        if name not in metrics and name is not MetricName.PINBALL:
-            reasons[name] = "unknown: it has no meaning for these rows"
+    for wanted in METRICS_OF[kind]:
+        if wanted not in metrics and wanted is not MetricName.PINBALL:
+            reasons[str(wanted)] = "unknown: it has no meaning for these rows"
     for name, one in intervals.items():
         if not isinstance(one, Interval):
             reasons[f"{name} interval"] = str(one)

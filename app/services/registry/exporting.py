@@ -76,7 +76,7 @@ def export(store: Store, model: str, version: int | None, target: Path, *, by: s
         )
     files = contents(store, model, found.version, package)
     if onnx:
-        from app.learning.onnx import convert
+        from app.learning.onnx_form import convert
 
         converted = convert(package)
         files["model.onnx"] = converted.content
