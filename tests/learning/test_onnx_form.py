@@ -25,8 +25,10 @@ ROWS = np.column_stack([np.round(GENERATOR.normal(size=600), 2), GENERATOR.integ
 ROWS[::9, 0] = np.nan
 SCORE = np.nan_to_num(ROWS[:, 0]) + ROWS[:, 1] + GENERATOR.normal(size=600)
 RECORDS: list[dict[str, object]] = [
-    {"n": None if np.isnan(n) else float(n), "c": "ab"[int(c)]} for n, c in ROWS[:40].tolist()
-] + [{"n": None, "c": None}, {"n": 0.0, "c": "never seen"}]
+    *({"n": None if np.isnan(n) else float(n), "c": "ab"[int(c)]} for n, c in ROWS[:40].tolist()),
+    {"n": None, "c": None},
+    {"n": 0.0, "c": "never seen"},
+]
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 

@@ -1,5 +1,6 @@
 """A version as a folder that works without us: absent or whole, and proven before it appears."""
 
+import contextlib
 import json
 import os
 import secrets
@@ -89,7 +90,8 @@ def export(store: Store, model: str, version: int | None, target: Path, *, by: s
         proof = prove(folder)
         refuse_target(target)
         os.rename(folder, target)
-        _sync(target.parent)
+        with contextlib.suppress(OSError):  # the folder is whole and has its name
+            _sync(target.parent)
     except OSError as error:
         raise Unavailable(
             f"{target} cannot be written: {error.strerror or type(error).__name__}; nothing is left of it",
