@@ -24,11 +24,8 @@ GENERATOR = np.random.default_rng(8)
 ROWS = np.column_stack([np.round(GENERATOR.normal(size=600), 2), GENERATOR.integers(0, 2, 600)])
 ROWS[::9, 0] = np.nan
 SCORE = np.nan_to_num(ROWS[:, 0]) + ROWS[:, 1] + GENERATOR.normal(size=600)
-RECORDS: list[dict[str, object]] = [
-    *({"n": None if np.isnan(n) else float(n), "c": "ab"[int(c)]} for n, c in ROWS[:40].tolist()),
-    {"n": None, "c": None},
-    {"n": 0.0, "c": "never seen"},
-]
+RECORDS: list[dict[str, object]] = [{"n": None, "c": None}, {"n": 0.0, "c": "never seen"}]
+RECORDS += [{"n": None if np.isnan(n) else float(n), "c": "ab"[int(c)]} for n, c in ROWS[:40].tolist()]
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
