@@ -61,6 +61,7 @@ def seed(store: Store, *, runs: int = 40, hostile: bool = False) -> Seeded:
         session.add(project)
         session.flush()
         assert project.id is not None
+        seed_ci(session, project.id, evil)
         old = _runs(session, project.id, runs)
         running, failed = _now_running(session, project.id, evil)
         snapshots = _data(session, project.id, old[0], evil)
@@ -68,7 +69,6 @@ def seed(store: Store, *, runs: int = 40, hostile: bool = False) -> Seeded:
         versions = _versions(session, project.id, features, old)
         alert = _monitoring(session, project.id, versions[2], old[0], evil)
         _services(session)
-        seed_ci(session, project.id, evil)
         for action, subject, when, reason in (
             ("snapshot.extracted", "snapshot:a1b2c3d4e5f6", ago(days=2), ""),
             ("model.promoted", "model:flight-delay/3", ago(hours=3), "better recall on new-region customers"),
@@ -113,7 +113,7 @@ def _runs(session: Session, project: int, count: int) -> list[int]:
         )
     connection = session.connection()
     connection.execute(insert(Run), rows)
-    found = [int(row[0]) for row in connection.exec_driver_sql("SELECT id FROM run ORDER BY id")]
+    found = [int(row[0]) for row in connection.exec_driver_sql("SELECT id FROM run WHERE flow <> 'ci' ORDER BY id")]
     metrics = []
     for at, run in enumerate(found):
         if at % len(FLOWS) == 0:

@@ -43,7 +43,7 @@ def test_ids_are_unique_and_every_place_has_its_key() -> None:
     ids = [action.id for action in ACTIONS]
 
     assert len(set(ids)) == len(ids)
-    assert [Keymap().by_id[f"go.{place.name}"].key for place in PLACES] == ["1", "2", "3", "5", "7", "8"]
+    assert [Keymap().by_id[f"go.{place.name}"].key for place in PLACES] == sorted(place.key for place in PLACES)
 
 
 def test_a_key_can_be_given_to_another_action_id() -> None:
