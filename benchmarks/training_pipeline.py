@@ -72,7 +72,7 @@ def _flatten(project: OpenProject, folder: Path) -> tuple[str, int]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from app.learning.learners import settings
+    from app.learning.learners import Question, method_of
     from app.learning.openmp import usable_threads
     from app.learning.split import split
 
@@ -88,7 +88,7 @@ def _flatten(project: OpenProject, folder: Path) -> tuple[str, int]:
     frame["is_test"] = False
     frame.iloc[parts.test, frame.columns.get_loc("is_test")] = True  # type: ignore[index]
     pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), folder / "flat.parquet")
-    parameters = settings(file.problem.task, file.learner, 2, usable_threads())
+    parameters = method_of("lightgbm").settings(Question(file.problem.task, 2), file.learner, usable_threads())
     for ours_only in ("deterministic", "force_row_wise", "metric"):
         parameters.pop(ours_only)
     job = {

@@ -1,14 +1,19 @@
-"""`trainmaster train`: from the newest features to a registered version."""
+"""`trainmaster train` and `trainmaster experiments`: a model from the newest features, and the search for the best."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.render import emit, fields, say
-from app.cli.session import Json, ProjectName, WorkspaceDir, chosen_project, group, opened
+from app.cli.render import emit, fields, say, short_time, table
+from app.cli.session import Json, Limit, ProjectName, WorkspaceDir, chosen_project, group, opened, reading
 from app.cli.waiting import run_flow
 
-commands = group("Train a model and register it.")
+if TYPE_CHECKING:
+    from app.store.queries.trials import ExperimentRow, TrialRow
+    from app.store.reader import Reader
+
+commands = group("Train a model and register it; search for the best learner and its hyperparameters.")
+listing = group("Searches: their trials, the best one, and why they ended.")
 
 
 @commands.command()
@@ -16,6 +21,10 @@ def run(
     workspace: WorkspaceDir = None,
     project: ProjectName = None,
     rounds: Annotated[int | None, typer.Option(min=1, help="Boosting rounds; default: those of project.toml.")] = None,
+    source: Annotated[
+        str | None, typer.Option("--from", help="A run of a search: train as its best trial was configured.")
+    ] = None,
+    trial: Annotated[int | None, typer.Option(min=0, help="With --from: another trial than the best.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Ask for the run and do not wait for it.")] = False,
     json: Json = False,
 ) -> None:
@@ -29,7 +38,8 @@ def run(
                 say("no features yet: ingest and build them first")
             for flow in ("ingest", "features"):
                 run_flow(place, store, name, flow, quiet=json)
-        parameters: dict[str, object] = {"rounds": rounds} if rounds else {}
+        wishes = {"rounds": rounds, "from": source, "trial": trial}
+        parameters: dict[str, object] = {key: value for key, value in wishes.items() if value is not None}
         row = run_flow(place, store, name, "train", parameters, detach=detach, quiet=json)
         shown: dict[str, object] = {"run": row.key, "state": row.state}
         if not detach:
@@ -43,6 +53,132 @@ def run(
                 },
             }
     emit(shown, as_json=json, human=lambda: _print(shown))
+
+
+@commands.command()
+def search(
+    workspace: WorkspaceDir = None,
+    project: ProjectName = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials; default: those of project.toml.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="Begin no trial after so many minutes.")] = None,
+    resume: Annotated[str | None, typer.Option(help="A run of a search that ended early: go on with it.")] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Ask for the run and do not wait for it.")] = False,
+    json: Json = False,
+) -> None:
+    """Try learners and hyperparameters on the training rows, by folds in time; the test window stays unseen."""
+    from app.store.queries import trials as queries
+
+    with opened(workspace) as (place, store):
+        name = chosen_project(place, project)
+        wishes = {"trials": trials, "minutes": minutes, "resume": resume}
+        parameters: dict[str, object] = {key: value for key, value in wishes.items() if value is not None}
+        row = run_flow(place, store, name, "experiment", parameters, detach=detach, quiet=json)
+        shown: dict[str, object] = {"run": row.key, "state": row.state}
+        if not detach:
+            shown |= summary(store.reader, queries.experiment(store.reader, row.key))
+    emit(shown, as_json=json, human=lambda: _print_search(shown))
+
+
+@listing.command("ls")
+def ls(workspace: WorkspaceDir = None, project: ProjectName = None, limit: Limit = 20, json: Json = False) -> None:
+    """The searches, the newest first."""
+    from app.store.queries import trials as queries
+
+    with reading(workspace) as (_, reader):
+        found = queries.experiments(reader, project, limit=limit)
+    emit(
+        found,
+        as_json=json,
+        human=lambda: table(
+            ("experiment", "project", "state", "trials", "best", "learner", "metric", "value", "untuned", "started"),
+            [
+                (
+                    row.key,
+                    row.project,
+                    row.state,
+                    row.trials,
+                    row.best,
+                    row.best_learner,
+                    row.metric,
+                    row.best_value,
+                    row.first_value,
+                    short_time(row.created_at),
+                )
+                for row in found
+            ],
+            empty="no search yet: trainmaster train search",
+        ),
+    )
+
+
+@listing.command("show")
+def show(
+    key: Annotated[str, typer.Argument(metavar="RUN", help="A run of the search, or the beginning of its key.")],
+    workspace: WorkspaceDir = None,
+    limit: Limit = 500,
+    json: Json = False,
+) -> None:
+    """A search and its trials in their order."""
+    from app.store.queries import trials as queries
+
+    with reading(workspace) as (_, reader):
+        row = queries.experiment(reader, key)
+        found = queries.trials(reader, row.id, limit=limit)
+        shown = {"state": row.state, **summary(reader, row)}
+    if json:
+        emit({**shown, "trials": found}, as_json=True, human=lambda: None)
+        return
+    _print_search(dict(shown))
+    table(
+        ("trial", "state", "learner", row.metric, "se", "rounds", "seconds", "what"),
+        [
+            (t.number, t.state, t.learner, t.value, t.standard_error, t.rounds, t.duration_s, t.says or _words(t))
+            for t in found
+        ],
+        empty="no trial yet",
+    )
+
+
+def summary(reader: "Reader", row: "ExperimentRow") -> dict[str, object]:
+    """A search as the keys that programs read."""
+    from app.store.queries import trials as queries
+
+    best = next((t for t in queries.trials(reader, row.id, limit=100_000) if t.number == row.best), None)
+    return {
+        "experiment": row.key,
+        "project": row.project,
+        "features": f"v{row.features}",
+        "metric": row.metric,
+        "trials": row.trials,
+        "completed": row.completed,
+        "pruned": row.pruned,
+        "failed": row.failed,
+        "best": row.best,
+        "learner": row.best_learner,
+        "value": row.best_value,
+        "standard_error": best.standard_error if best else None,
+        "rounds": best.rounds if best else None,
+        "parameters": best.parameters if best else {},
+        "untuned": row.first_value,
+        "stopped": row.stopped,
+        "edges": list(queries.edges(reader, row.id)),
+    }
+
+
+def _words(trial: "TrialRow") -> str:
+    return ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in trial.parameters.items()
+    )
+
+
+def _print_search(shown: dict[str, object]) -> None:
+    parameters, at_edge = shown.pop("parameters", {}), shown.pop("edges", [])
+    fields(shown | (parameters if isinstance(parameters, dict) else {}))
+    for says in at_edge if isinstance(at_edge, list) else ():
+        say(f"  {says}: a wider space may hold a better one")
+    if shown.get("best") is not None:
+        say(f"  next: trainmaster train run --from {shown['experiment']}")
 
 
 def _print(shown: dict[str, object]) -> None:

@@ -30,6 +30,15 @@ class TaskState(StrEnum):
     SKIPPED = "skipped"
 
 
+class TrialState(StrEnum):
+    """A trial's life; one that is given up is pruned, one that raised, gave NaN or broke a limit has failed."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    PRUNED = "pruned"
+    FAILED = "failed"
+
+
 class CauseKind(StrEnum):
     """Who or what asked for a run."""
 

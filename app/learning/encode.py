@@ -1,11 +1,14 @@
-"""Frames of features to one float64 matrix: numbers as they are, categories as codes, NaN for missing.
+"""Frames of features to columns of numbers: numbers as they are, categories as int32 codes; one matrix when asked for.
 
 float64 and not float32, because a threshold of a tree must split a stored number and the one in a request alike.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 import pandas as pd
@@ -14,7 +17,12 @@ from app.domain.errors import BadInput
 from app.domain.problem import Task
 from app.learning.signature import LONGEST_CATEGORY, Feature, Kind, Signature, category_text
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 Floats = np.ndarray[Any, np.dtype[np.float64]]
+Codes = np.ndarray[Any, np.dtype[np.int32]]
+MISSING = -1
 MOST_CATEGORIES = 4096
 MOST_CLASSES = 100
 
@@ -37,10 +45,44 @@ class FeatureLike(Protocol):
 
 @dataclass(frozen=True)
 class Encoded:
-    """A column-major matrix of (rows, features); `infinities` counts values that were made missing, by feature."""
+    """Columns of (rows,): float64 numbers with NaN, int32 codes with -1 for missing; numbers may be the frame's own.
 
-    matrix: Floats
+    `infinities` counts values that were made missing, by feature.
+    """
+
+    columns: tuple[Floats | Codes, ...] = field(repr=False)
     infinities: dict[str, int]
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def column(self, place: int) -> Floats:
+        """One column as float64, NaN for missing; not to be written to."""
+        values = self.columns[place]
+        if values.dtype == np.float64:
+            return cast("Floats", values)
+        numbers = values.astype(np.float64)
+        numbers[values == MISSING] = np.nan
+        return numbers
+
+    @cached_property
+    def matrix(self) -> Floats:
+        """All columns as one column-major float64 matrix of (rows, features), NaN for missing; copied once."""
+        matrix = np.empty((len(self), len(self.columns)), dtype=np.float64, order="F")
+        for place in range(len(self.columns)):
+            matrix[:, place] = self.column(place)
+        return matrix
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """The columns as an Arrow table that shares their memory, for `make_dataset`."""
+        import pyarrow as pa
+
+        arrays = [
+            pa.array(values, mask=values == MISSING) if values.dtype == np.int32 else pa.array(values)
+            for values in self.columns
+        ]
+        return pa.table(arrays, names=[f"f{place}" for place in range(len(arrays))])
 
 
 def learn_signature(
@@ -62,31 +104,31 @@ def learn_signature(
 
 
 def encode(frame: pd.DataFrame, signature: Signature) -> Encoded:
-    """The matrix of a frame; raises BadInput naming the column that is absent or holds text where numbers belong.
+    """The columns of a frame; raises BadInput naming the column that is absent or holds text where numbers belong.
 
     >>> features = (Feature("n", "number"), Feature("c", "category", categories=("a", "b")))
     >>> signature = Signature(Task.BINARY, "y", features)
-    >>> encode(pd.DataFrame({"n": [1.0, float("inf")], "c": ["b", "never seen"]}), signature)
-    Encoded(matrix=array([[ 1.,  1.],
-           [nan, nan]]), infinities={'n': 1})
+    >>> encoded = encode(pd.DataFrame({"n": [1.0, float("inf")], "c": ["b", "never seen"]}), signature)
+    >>> encoded.matrix.tolist(), encoded.infinities
+    ([[1.0, 1.0], [nan, nan]], {'n': 1})
     """
-    matrix = np.empty((len(frame), len(signature.features)), dtype=np.float64, order="F")
+    columns: list[Floats | Codes] = []
     infinities: dict[str, int] = {}
-    for place, feature in enumerate(signature.features):
+    for feature in signature.features:
         column = _column(frame, feature.name)
         if feature.kind == "category":
-            matrix[:, place] = _codes(column, feature.categories)
+            columns.append(_codes(column, feature.categories))
             continue
         numbers = as_numbers(column, feature.name)
         infinite = np.isinf(numbers)
-        matrix[:, place] = numbers
         if infinite.any():
-            matrix[infinite, place] = np.nan
             infinities[feature.name] = int(infinite.sum())
-    return Encoded(matrix, infinities)
+            numbers = np.where(infinite, np.nan, numbers)
+        columns.append(numbers)
+    return Encoded(tuple(columns), infinities)
 
 
-def as_numbers(column: "pd.Series[Any]", name: str) -> Floats:
+def as_numbers(column: pd.Series[Any], name: str) -> Floats:
     """A column as float64 with NaN for missing; raises BadInput with the first value that is no number."""
     if pd.api.types.is_datetime64_any_dtype(column.dtype) or pd.api.types.is_timedelta64_dtype(column.dtype):
         raise _not_numbers(name, "times", "turn it into a number (hours, days) in features.py")
@@ -103,7 +145,7 @@ def as_numbers(column: "pd.Series[Any]", name: str) -> Floats:
     return np.asarray(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
 
 
-def learn_classes(column: "pd.Series[Any]", task: Task) -> tuple[str, ...]:
+def learn_classes(column: pd.Series[Any], task: Task) -> tuple[str, ...]:
     """The classes of a target in order (false before true, numbers by value, then texts); none for a regression.
 
     Raises BadInput for a binary target without exactly two, a multiclass one with one or more than 100.
@@ -132,10 +174,14 @@ def learn_classes(column: "pd.Series[Any]", task: Task) -> tuple[str, ...]:
     return ordered
 
 
-def encode_target(column: "pd.Series[Any]", task: Task, classes: Sequence[str]) -> Floats:
+def encode_target(column: pd.Series[Any], task: Task, classes: Sequence[str]) -> Floats:
     """The target as float64: the number, or the place of its class; raises BadInput for what is missing or infinite."""
     name = str(column.name)
-    numbers = as_numbers(column, name) if task is Task.REGRESSION else _codes(column, classes)
+    if task is Task.REGRESSION:
+        numbers = as_numbers(column, name)
+    else:
+        codes = _codes(column, classes)
+        numbers = np.where(codes == MISSING, np.nan, codes)
     if not np.isfinite(numbers).all():
         row = int(np.flatnonzero(~np.isfinite(numbers))[0])
         raise BadInput(
@@ -162,7 +208,7 @@ def records_of(frame: pd.DataFrame, signature: Signature) -> list[dict[str, obje
 _LOOK = "trainmaster data ls, then correct the target in project.toml or features.py"
 
 
-def _column(frame: pd.DataFrame, name: str) -> "pd.Series[Any]":
+def _column(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
     if name not in frame.columns:
         raise BadInput(f"there is no feature {name}", where=name, next_step="trainmaster features build")
     column: Any = frame[name]
@@ -171,10 +217,18 @@ def _column(frame: pd.DataFrame, name: str) -> "pd.Series[Any]":
     return cast("pd.Series[Any]", column)
 
 
-def _categories(column: "pd.Series[Any]") -> tuple[str, ...]:
-    counts = _of_one_type(column).value_counts(dropna=True, sort=False)
+def _categories(column: pd.Series[Any]) -> tuple[str, ...]:
+    values: Any
+    codes: np.ndarray[Any, Any]
+    counts: np.ndarray[Any, Any]
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes, values = column.cat.codes.to_numpy(), column.cat.categories
+        counts = np.bincount(codes[codes >= 0], minlength=len(values))
+    else:
+        counted = _of_one_type(column).value_counts(dropna=True, sort=False)
+        values, counts = counted.index, counted.to_numpy()
     totals: dict[str, int] = {}
-    for value, count in zip(counts.index, counts.to_numpy(), strict=True):
+    for value, count in zip(values, counts, strict=True):
         text = category_text(_plain(value))
         if count and text is not None and len(text) <= LONGEST_CATEGORY:
             totals[text] = totals.get(text, 0) + int(count)
@@ -182,14 +236,21 @@ def _categories(column: "pd.Series[Any]") -> tuple[str, ...]:
     return tuple(sorted(kept))
 
 
-def _codes(column: "pd.Series[Any]", table: Sequence[str]) -> Floats:
-    places = {text: float(place) for place, text in enumerate(table)}
-    codes, uniques = pd.factorize(_of_one_type(column), use_na_sentinel=True)
-    known = [np.nan if (text := category_text(_plain(v))) is None else places.get(text, np.nan) for v in uniques]
-    return np.append(np.asarray(known, dtype=np.float64), np.nan)[codes]
+def _codes(column: pd.Series[Any], table: Sequence[str]) -> Codes:
+    """The place of each value in the table, -1 for what is missing or unknown."""
+    places = {text: place for place, text in enumerate(table)}
+    values: Any
+    codes: np.ndarray[Any, Any]
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes, values = column.cat.codes.to_numpy(), column.cat.categories
+    else:
+        codes, values = pd.factorize(_of_one_type(column), use_na_sentinel=True)
+    texts = [category_text(_plain(value)) for value in values]
+    known = [MISSING if text is None else places.get(text, MISSING) for text in texts]
+    return np.asarray([*known, MISSING], dtype=np.int32)[codes]  # a code of -1 takes the last
 
 
-def _of_one_type(column: "pd.Series[Any]") -> "pd.Series[Any]":
+def _of_one_type(column: pd.Series[Any]) -> pd.Series[Any]:
     """The column, or its texts where types are mixed: pandas holds 0 and False for the same value."""
     if column.dtype != object or pd.api.types.infer_dtype(column, skipna=True) in ("string", "empty"):
         return column

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from enum import StrEnum
 
 from app.domain.errors import Damaged
@@ -63,14 +64,31 @@ def format_of(name: str) -> Format:
 
 
 def model_digest(content: bytes, form: Format = Format.LIGHTGBM_TEXT) -> str:
-    """SHA-256 of what a model is, whatever the machine: trees without the number of threads, an archive as it is.
+    """SHA-256 of what a model is: trees without the number of threads, the members of an archive however compressed.
 
-    LightGBM's text is covered up to its `parameters:` section; archives were made canonical when they were written.
+    LightGBM's text is covered up to its `parameters:` section. Raises Damaged for an archive that cannot be read.
 
     >>> model_digest(b"tree\\nx\\nparameters:\\n1") == model_digest(b"tree\\nx\\nparameters:\\n2")
     True
     """
-    return hashlib.sha256(content.partition(PARAMETERS)[0] if form is Format.LIGHTGBM_TEXT else content).hexdigest()
+    if form is Format.LIGHTGBM_TEXT:
+        return hashlib.sha256(content.partition(PARAMETERS)[0]).hexdigest()
+    members = members_of(content)
+    lines = [f"{name} {hashlib.sha256(members[name]).hexdigest()}\n" for name in sorted(members)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def members_of(content: bytes) -> dict[str, bytes]:
+    """The members of an archive; raises Damaged for other bytes and for one that would unpack to over 2 GiB."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if len(archive.infolist()) > MOST_MEMBERS or sum(i.file_size for i in archive.infolist()) > LARGEST_BYTES:
+                raise ValueError("it is too large")
+            return {name: archive.read(name) for name in archive.namelist()}
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+        raise Damaged(
+            f"model package refused: it is no skops archive ({error})", next_step="trainmaster store fsck"
+        ) from None
 
 
 def canonical_skops(content: bytes) -> bytes:
@@ -79,13 +97,10 @@ def canonical_skops(content: bytes) -> bytes:
     skops names arrays after the address of the object; here they are numbered in the order of the schema. Raises
     Damaged for anything that is no such archive.
     """
+    members = members_of(content)
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if len(archive.infolist()) > MOST_MEMBERS or sum(i.file_size for i in archive.infolist()) > LARGEST_BYTES:
-                raise ValueError("it is too large")
-            members = {name: archive.read(name) for name in archive.namelist()}
         schema = json.loads(members.pop(SCHEMA))
-    except (ValueError, KeyError, zipfile.BadZipFile, RecursionError) as error:
+    except (ValueError, KeyError, RecursionError) as error:
         raise Damaged(f"not a skops archive: {error}", next_step="trainmaster train run") from None
     numbers: dict[int, int] = {}
     files: dict[str, str] = {}
@@ -105,9 +120,9 @@ def canonical_skops(content: bytes) -> bytes:
 
     text = json.dumps(walk(schema), separators=(",", ":")).encode()
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(out, "w") as archive:
         for name, data in [(SCHEMA, text), *sorted((files[name], members[name]) for name in files)]:
-            archive.writestr(zipfile.ZipInfo(name), data)
+            archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED, compresslevel=1)
     return out.getvalue()
 
 

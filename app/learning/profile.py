@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from app.domain.problem import Task
+from app.learning.encode import Encoded
 from app.learning.signature import Signature
 from app.learning.split import Window
 
@@ -53,7 +54,7 @@ def score_of(task: Task, predicted: Floats) -> Floats:
 
 def training_profile(
     signature: Signature,
-    train: Floats,
+    train: Encoded,
     predicted: Floats,
     *,
     train_window: Window,
@@ -62,9 +63,9 @@ def training_profile(
 ) -> dict[str, object]:
     """The reference profile: features over the training rows, the score and metrics over the test rows."""
     features = {
-        feature.name: category_profile(train[:, place], feature.categories)
+        feature.name: category_profile(train.column(place), feature.categories)
         if feature.kind == "category"
-        else number_profile(train[:, place])
+        else number_profile(train.column(place))
         for place, feature in enumerate(signature.features)
     }
     score = number_profile(score_of(signature.task, predicted))

@@ -19,6 +19,7 @@ from typing import Any
 TOLERANCES = {"trainmaster.lightgbm.text.v1": 0.0, "trainmaster.skops.v1": 1e-12}
 """Trees add in one order everywhere; the sums of scikit-learn's linear algebra may round another way elsewhere."""
 TRUSTED = (
+    "functools.partial",
     "numpy.dtype",
     "sklearn._loss.link.HalfLogitLink",
     "sklearn._loss.link.IdentityLink",
@@ -34,6 +35,7 @@ TRUSTED = (
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
+    "sklearn.utils.validation.check_array",
 )
 FILES = {"trainmaster.lightgbm.text.v1": "model.txt", "trainmaster.skops.v1": "model.skops"}
 

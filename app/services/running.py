@@ -5,6 +5,7 @@ Every flow, under Prefect or without any server, is one `running(...)` block wit
 
 import json
 import logging
+import os
 import subprocess
 import threading
 import time
@@ -23,12 +24,14 @@ from app.domain.errors import Refused, TrainmasterError
 from app.domain.ids import Ref
 from app.domain.states import CauseKind, RunState, TaskState
 from app.domain.text import text_of, visible
-from app.machine.environment import this_environment
-from app.machine.sampler import ProcessSample, sample_process
+from app.machine.environment import this_environment, this_lock
+from app.machine.sampler import ProcessSample, TreeSampler
+from app.machine.threads import CpuClock, busy_elsewhere, choose_threads
+from app.services.changes import changes_of
 from app.services.workspaces import OpenProject, actor, now
-from app.store import leases, ledger, lineage
+from app.store import artifacts, leases, ledger, lineage
 from app.store.engine import Store
-from app.store.tables import CharterVersion, LogLine, Project, ResourceSample, Run, Task
+from app.store.tables import CharterVersion, Lease, LogLine, Project, ResourceSample, Run, Task
 
 HEARTBEAT_S = 2.0
 PROGRESS_S = 0.25
@@ -56,6 +59,7 @@ class RunContext:
     dirty: bool
     stages: int
     _heart: "Heart" = field(repr=False)
+    _clock: CpuClock = field(default_factory=CpuClock.now, repr=False)
     _ordinal: int = 0
 
     @property
@@ -72,6 +76,20 @@ class RunContext:
     def log(self, says: str, *, level: str = "info") -> None:
         """Write a line to the run's log (kept at the next heartbeat, or at the run's end)."""
         self._heart.log(says, level)
+
+    def threads(self, cores: int) -> int:
+        """How many of `cores` a fit should take, after what others kept busy since the run began; fewer is logged."""
+        busy = busy_elsewhere(self._clock, CpuClock.now())
+        serving = any(row.kind == "service" and row.key == "gateway" for row in self._leases())
+        chosen = choose_threads(cores, busy, serving=serving)
+        if chosen < cores:
+            why = f"others keep {busy:.1f} cores busy" + (", and one stays free for serving" if serving else "")
+            self.log(f"{chosen} of {cores} threads: {why}")
+        return chosen
+
+    def _leases(self) -> list[Lease]:
+        with self.store.read() as session:
+            return list(session.execute(select(Lease)).scalars())
 
     @contextmanager
     def task(self, name: str) -> Iterator["TaskContext"]:
@@ -166,6 +184,7 @@ def running(
     project_id = register_project(store, project)
     environment = this_environment()
     commit, dirty = (project.bundle.commit, False) if project.bundle else commit_of(project)
+    patch = changes_of(project.workspace.root, project.folder).patch if commit and dirty else b""
     begun = time.monotonic()
     holder = leases.this_process()
     with store.write() as session:
@@ -183,8 +202,10 @@ def running(
         else:
             row = ledger.find_run(session, run_key)
         row.commit, row.dirty, row.charter_digest = commit, dirty, project.file.digest
+        row.environment = json.dumps(environment.as_json())
         row.bundle = project.bundle.digest if project.bundle else None
-        row.lock_digest, row.environment = environment.lock_digest, json.dumps(environment.as_json())
+        row.lock_digest = artifacts.put(session, this_lock(), kind="lock", media_type="text/plain", now=now())
+        row.diff = artifacts.put(session, patch, kind="diff", media_type="text/x-diff", now=now())
         row.seed = project.file.learner.seed
         row.prefect_id = prefect_id or row.prefect_id
         ledger.start_run(session, row, now=now(), holder=holder, stages=stages)
@@ -233,6 +254,8 @@ def running(
             with store.write() as session:
                 kept = ledger.find_run(session, row.key)
                 kept.peak_rss_bytes = heart.peak_rss_bytes
+                kept.peak_gpu_memory_bytes = heart.peak_gpu_memory_bytes
+                kept.energy_j = heart.energy_j
                 session.flush()
                 ledger.finish_run(
                     session,
@@ -257,6 +280,9 @@ class Heart:
         self._sample_seq = 0
         self._cancelled = False
         self.peak_rss_bytes = 0
+        self.peak_gpu_memory_bytes = 0
+        self.energy_j: float | None = None
+        self._sampler = TreeSampler(os.getpid())
         self._thread = threading.Thread(target=self._beat, name="run-heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
@@ -281,9 +307,11 @@ class Heart:
 
     def flush(self) -> None:
         """Write what was logged and one resource sample, and renew the lease."""
-        sample = sample_process()
-        self.peak_rss_bytes = max(self.peak_rss_bytes, sample.rss_bytes)
         with self._lock:
+            sample = self._sampler.read()
+            self.peak_rss_bytes = max(self.peak_rss_bytes, sample.rss_bytes)
+            self.peak_gpu_memory_bytes = max(self.peak_gpu_memory_bytes, sample.gpu_memory_bytes or 0)
+            self.energy_j = sample.energy_j
             lines, first = list(self._lines), self._line_seq
             with self._store.write() as session:
                 connection = session.connection()
@@ -322,6 +350,9 @@ def _sample_row(run_id: int, seq: int, sample: ProcessSample) -> dict[str, objec
         "rss_bytes": sample.rss_bytes,
         "gpu_percent": sample.gpu_percent,
         "gpu_memory_bytes": sample.gpu_memory_bytes,
+        "read_bytes": sample.read_bytes,
+        "written_bytes": sample.written_bytes,
+        "energy_j": sample.energy_j,
     }
 
 

@@ -16,7 +16,6 @@ from app.learning.loader import LoadedModel
 from app.learning.onnx_form import TOLERANCE, convert
 from app.learning.package import Package, make_package
 from app.learning.signature import Feature, Signature
-from app.services.experiments.packing import content_of
 from tests.learning.test_estimator import ESTIMATORS
 from tests.learning.test_package import EMPTY
 
@@ -56,7 +55,7 @@ def trees(task: Task) -> bytes:
     """A LightGBM model of a task."""
     classes = {Task.BINARY: 2, Task.MULTICLASS: 3, Task.REGRESSION: 0}[task]
     learner = Learner(rounds=12)
-    return content_of(fit(task, ROWS, target_of(task), learner=learner, categories=[1], classes=classes, threads=1))
+    return fit(task, ROWS, target_of(task), learner=learner, categories=[1], classes=classes, threads=1).content
 
 
 @pytest.mark.parametrize("task", list(Task))
@@ -96,8 +95,8 @@ def test_an_input_that_float32_moves_over_a_threshold_is_refused() -> None:
     features = (Feature("n", "number"), Feature("c", "number"))
     facts: dict[str, Any] = {"signature": Signature(Task.REGRESSION, "y", features, ()).as_json(), **EMPTY}
     inputs: list[dict[str, object]] = [{"n": 1e8, "c": 0.0}, {"n": 1e8 + 1, "c": 0.0}]
-    draft = make_package(model=content_of(fitted), inputs=inputs, predictions=[0.0], facts=facts)
+    draft = make_package(model=fitted.content, inputs=inputs, predictions=[0.0], facts=facts)
     answers = LoadedModel(draft).predict(inputs)
 
     with pytest.raises(Refused, match="float32"):
-        convert(make_package(model=content_of(fitted), inputs=inputs, predictions=answers, facts=facts))
+        convert(make_package(model=fitted.content, inputs=inputs, predictions=answers, facts=facts))

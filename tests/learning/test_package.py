@@ -37,7 +37,7 @@ def package() -> Package:
         categories=[1],
         classes=2,
         threads=1,
-    ).text
+    ).content
     facts = {"signature": SIGNATURE.as_json(), **EMPTY}
     draft = make_package(model=text, inputs=RECORDS, predictions=[0.0], facts=facts)
     return make_package(model=text, inputs=RECORDS, predictions=LoadedModel(draft).predict(RECORDS), facts=facts)

@@ -7,7 +7,7 @@ import pytest
 
 from app.machine import gpu
 from app.machine.gpu import Gpu, read_gpus
-from app.machine.sampler import sample_machine, sample_process
+from app.machine.sampler import TreeSampler, sample_machine
 
 
 @pytest.fixture(autouse=True)
@@ -76,4 +76,4 @@ def test_the_machine_and_a_process_that_is_gone(tmp_path: object) -> None:
     assert 0 < sample.memory_percent <= 100
     assert sample.disk_percent is not None
     assert len(sample.cores_percent) >= 1
-    assert sample_process(2**22 + 12345).rss_bytes == 0
+    assert TreeSampler(2**22 + 12345).read().rss_bytes == 0

@@ -14,6 +14,7 @@ from app.domain.project.evaluation import Card, Evaluation
 from app.domain.project.gates import Gates
 from app.domain.project.learning import Learner, Split
 from app.domain.project.monitoring import Feedback, Monitoring
+from app.domain.project.search import Search
 from app.domain.project.section import Name, Section
 from app.domain.project.sources import Source
 from app.domain.project.views import Spine, View
@@ -53,6 +54,7 @@ class ProjectFile(Section):
     views: dict[Name, View] = Field(min_length=1)
     split: Split = Field(default_factory=Split)
     learner: Learner = Field(default_factory=Learner)
+    search: Search = Field(default_factory=Search)
     evaluation: Evaluation = Field(default_factory=Evaluation)
     card: Card = Field(default_factory=Card)
     gates: Gates = Field(default_factory=Gates)

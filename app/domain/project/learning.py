@@ -18,10 +18,19 @@ class Split(Section):
     seed: int = 7
 
 
-class Learner(Section):
-    """Steps 15 and 20: the algorithm and its hyperparameters (LightGBM's names)."""
+LearnerKind = Literal["lightgbm", "logistic", "linear", "forest", "hist", "mlp", "dummy", "naive"]
 
-    kind: Literal["lightgbm"] = "lightgbm"
+
+class Learner(Section):
+    """Steps 15 and 20: the algorithm and its hyperparameters.
+
+    `rounds` are boosting rounds (lightgbm, hist); `balance` makes every class weigh the same, whatever its share.
+    """
+
+    kind: LearnerKind = "lightgbm"
     rounds: int = Field(default=300, ge=1, le=100_000)
     parameters: dict[str, float | int | str | bool] = Field(default_factory=dict)
     seed: int = 7
+    balance: bool = False
+    device: Literal["auto", "cpu", "gpu", "cuda"] = "auto"
+    device_policy: Literal["fall-back", "fail"] = "fall-back"

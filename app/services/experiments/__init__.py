@@ -2,20 +2,26 @@
 
 from app.services.experiments.evaluating import evaluate
 from app.services.experiments.fitting import fit
+from app.services.experiments.opening import Opened, open_search
 from app.services.experiments.preparing import find_feature_set, pull, split
 from app.services.experiments.registering import all_metrics, register
 from app.services.experiments.results import Divided, Evaluated, Pulled, Registered
+from app.services.experiments.searching import Searched, search
 
 __all__ = [
     "Divided",
     "Evaluated",
+    "Opened",
     "Pulled",
     "Registered",
+    "Searched",
     "all_metrics",
     "evaluate",
     "find_feature_set",
     "fit",
+    "open_search",
     "pull",
     "register",
+    "search",
     "split",
 ]

@@ -92,7 +92,7 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
     gates = judge(evidence, run.project.file.gates)
     reference = profile.training_profile(
         divided.signature,
-        divided.train,
+        divided.train_rows,
         predicted,
         train_window=divided.parts.train_window,
         test_window=divided.parts.test_window,

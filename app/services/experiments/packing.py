@@ -55,11 +55,11 @@ def pack(
         "metrics": dict(metrics or {}),
         "slices": [part.as_json() for part in slices],
         "evaluation": dict(report or {}),
-        "card": card_facts(run.project.file),
+        "card": card_facts(run.project.file, fitted.learner),
     }
     return make_package(
-        model=content_of(fitted),
-        form=format_of(str(getattr(fitted, "format", "lightgbm-text"))),
+        model=fitted.content,
+        form=format_of(fitted.format),
         calibration=calibration,
         inputs=inputs,
         predictions=answers,
@@ -67,21 +67,15 @@ def pack(
     )
 
 
-def card_facts(project: ProjectFile) -> dict[str, object]:
+def card_facts(project: ProjectFile, learner: str) -> dict[str, object]:
     """What a card says beside the numbers: the charter, the problem, and what a person wrote in `[card]`."""
     return {
         "title": project.title or project.name,
         "charter": project.charter.model_dump(mode="json"),
         "problem": project.problem.model_dump(mode="json"),
-        "learner": project.learner.kind,
+        "learner": learner,
         "human": project.card.model_dump(mode="json"),
     }
-
-
-def content_of(fitted: Fitted) -> bytes:
-    """The model's bytes."""
-    content: bytes = fitted.content if hasattr(fitted, "content") else fitted.text
-    return content
 
 
 def _canary(divided: Divided, model: LoadedModel) -> tuple[list[dict[str, object]], list[object]]:

@@ -101,9 +101,9 @@ def split(task: TaskContext, pulled: Pulled) -> Divided:
     return Divided(
         parts,
         learned,
-        train.matrix,
+        train,
         train_target,
-        test.matrix,
+        test,
         test_target,
         test_frame,
     )

@@ -31,7 +31,7 @@ def refit(
     from app.learning import learners
     from app.learning.formats import format_of
     from app.learning.parser import parse
-    from app.services.experiments.packing import content_of
+    from app.services.experiments.choosing import chosen_learner
 
     matrix, target = divided.train, divided.train_target
     if rows is not None:
@@ -44,14 +44,15 @@ def refit(
         signature.task,
         matrix,
         target,
-        learner=task.run.project.file.learner,
+        learner=chosen_learner(task.run).learner,
         categories=[at for at, feature in enumerate(signature.features) if feature.kind == "category"],
+        names=signature.names,
         classes=len(signature.classes),
+        quantile=task.run.project.file.problem.quantile,
         rounds=rounds,
-        threads=usable_threads(),
+        threads=task.run.threads(usable_threads()),
     )
-    form = format_of(str(getattr(fitted, "format", "lightgbm-text")))
-    return parse(form, content_of(fitted), signature), signature
+    return parse(format_of(fitted.format), fitted.content, signature), signature
 
 
 __all__ = ["refit"]

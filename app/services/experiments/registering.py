@@ -37,8 +37,6 @@ def register(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
             session, run.run_id, {**_parameters(pulled, divided, fitted), "verdict": evaluated.verdict}
         )
         ledger.log_metrics(session, run.run_id, all_metrics(evaluated))
-        for key, points in fitted.points.items():
-            ledger.log_points(session, run.run_id, key, points)
         ref = Ref("model", f"{name}/{version.version}")
         edges = [(pulled.ref, run.ref, "trained_on"), (run.ref, ref, "produced")]
         if run.commit:
@@ -156,7 +154,7 @@ def _parameters(pulled: Pulled, divided: Divided, fitted: Fitted) -> dict[str, o
     return {
         **fitted.parameters,
         "rounds": fitted.rounds,
-        "learner": "lightgbm",
+        "learner": fitted.learner,
         "features": f"v{pulled.version}",
         "split.digest": divided.parts.digest,
         "rows.train": len(divided.parts.train),

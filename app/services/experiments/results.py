@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from app.learning.bootstrap import Interval, Unknown
-    from app.learning.encode import FeatureLike
+    from app.learning.encode import Encoded, FeatureLike
     from app.learning.evaluate import Slice
     from app.learning.package import Package
     from app.learning.signature import Signature
@@ -40,11 +40,21 @@ class Divided:
 
     parts: Parts
     signature: Signature
-    train: Floats = field(repr=False)
+    train_rows: Encoded = field(repr=False)
     train_target: Floats = field(repr=False)
-    test: Floats = field(repr=False)
+    test_rows: Encoded = field(repr=False)
     test_target: Floats = field(repr=False)
     test_frame: pd.DataFrame = field(repr=False)
+
+    @property
+    def train(self) -> Floats:
+        """The training rows as one matrix; `train_rows.table` gives them to LightGBM without a copy."""
+        return self.train_rows.matrix
+
+    @property
+    def test(self) -> Floats:
+        """The test rows as one matrix."""
+        return self.test_rows.matrix
 
 
 @dataclass(frozen=True)

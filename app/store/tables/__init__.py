@@ -9,16 +9,19 @@ from app.store.tables.ci import Bundle, CiVerdict
 from app.store.tables.data import QuarantinedRow, Snapshot, SourceFile
 from app.store.tables.experiments import Metric, MetricPoint, Parameter
 from app.store.tables.features import FeatureSet
-from app.store.tables.infrastructure import Lease, Service
+from app.store.tables.infrastructure import Admission, Estimate, Lease, Service
 from app.store.tables.lineage import LineageEdge
 from app.store.tables.monitoring import Alert, Decision, MonitorReport, Signal
 from app.store.tables.registry import GateResult, Model, ModelVersion, StageTransition
+from app.store.tables.reproduction import Reproduction
 from app.store.tables.runs import LogLine, ResourceSample, Run, Task
 from app.store.tables.serving import Deployment, PredictionBatch
+from app.store.tables.trials import Experiment, Trial
 
 metadata = SQLModel.metadata
 
 __all__ = [
+    "Admission",
     "Alert",
     "Artifact",
     "AuditEvent",
@@ -28,6 +31,8 @@ __all__ = [
     "CiVerdict",
     "Decision",
     "Deployment",
+    "Estimate",
+    "Experiment",
     "FeatureSet",
     "GateResult",
     "Lease",
@@ -42,6 +47,7 @@ __all__ = [
     "PredictionBatch",
     "Project",
     "QuarantinedRow",
+    "Reproduction",
     "ResourceSample",
     "Run",
     "Service",
@@ -50,5 +56,6 @@ __all__ = [
     "SourceFile",
     "StageTransition",
     "Task",
+    "Trial",
     "metadata",
 ]

@@ -48,10 +48,12 @@ def long_text(default: str = "") -> Any:
     return Field(default=default, sa_type=LongText)
 
 
-def refers(target: str, *, nullable: bool = False, index: bool = True, primary_key: bool = False) -> Any:
-    """A foreign key; what is referred to cannot be deleted."""
+def refers(
+    target: str, *, nullable: bool = False, index: bool = True, primary_key: bool = False, name: str | None = None
+) -> Any:
+    """A foreign key; what is referred to cannot be deleted. One that an old table gets later needs a `name`."""
     column: Column[Any] = Column(
-        ForeignKey(target, ondelete="RESTRICT"), nullable=nullable, index=index, primary_key=primary_key
+        ForeignKey(target, ondelete="RESTRICT", name=name), nullable=nullable, index=index, primary_key=primary_key
     )
     return Field(default=None, sa_column=column) if nullable else Field(sa_column=column)
 

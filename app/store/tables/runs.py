@@ -47,6 +47,10 @@ class Run(Table, table=True):
     error: str = long_text()
     next_step: str = long_text()
     peak_rss_bytes: int | None = size(nullable=True)
+    peak_gpu_memory_bytes: int | None = size(nullable=True)
+    energy_j: float | None = number(nullable=True)
+    device: str = Field(default="cpu", max_length=16)
+    diff: str | None = refers("artifact.digest", nullable=True, name="run_diff_is_an_artifact")
 
 
 class Task(Table, table=True):
@@ -83,7 +87,7 @@ class LogLine(Table, table=True):
 
 
 class ResourceSample(Table, table=True):
-    """What a run's process used at one moment."""
+    """What a run's processes used at one moment; bytes of disk and joules count from the run's start."""
 
     __tablename__ = "resource_sample"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -94,3 +98,6 @@ class ResourceSample(Table, table=True):
     rss_bytes: int | None = size(nullable=True)
     gpu_percent: float | None = number(nullable=True)
     gpu_memory_bytes: int | None = size(nullable=True)
+    read_bytes: int | None = size(nullable=True)
+    written_bytes: int | None = size(nullable=True)
+    energy_j: float | None = number(nullable=True)

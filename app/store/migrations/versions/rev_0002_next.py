@@ -30,6 +30,22 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_bundle_manifest"), ["manifest"], unique=False)
 
     op.create_table(
+        "admission",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("decision", sa.String(length=16), nullable=False),
+        sa.Column("needs_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("free_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("total_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("says", sa.Text(), nullable=False),
+        sa.Column("decided_at", sa.String(length=27), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("admission", schema=None) as batch_op:
+        batch_op.create_index("admission_by_run", ["run_id", "id"], unique=False)
+
+    op.create_table(
         "ci_verdict",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("project_id", sa.Integer(), nullable=False),
@@ -55,8 +71,137 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_ci_verdict_bundle_id"), ["bundle_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_ci_verdict_created_at"), ["created_at"], unique=False)
 
+    op.create_table(
+        "estimate",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=True),
+        sa.Column("learner", sa.String(length=32), nullable=False),
+        sa.Column("device", sa.String(length=16), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("features", sa.Integer(), nullable=False),
+        sa.Column("rounds", sa.Integer(), nullable=False),
+        sa.Column("threads", sa.Integer(), nullable=False),
+        sa.Column("basis", sa.String(length=32), nullable=False),
+        sa.Column("seconds", sa.Float(precision=53), nullable=False),
+        sa.Column("seconds_low", sa.Float(precision=53), nullable=False),
+        sa.Column("seconds_high", sa.Float(precision=53), nullable=False),
+        sa.Column("rss_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("rss_low_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("rss_high_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("gpu_memory_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("actual_seconds", sa.Float(precision=53), nullable=True),
+        sa.Column("actual_rss_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("actual_gpu_memory_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.String(length=27), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("estimate", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_estimate_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_estimate_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_estimate_run_id"), ["run_id"], unique=False)
+
+    op.create_table(
+        "reproduction",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("verdict", sa.String(length=16), nullable=False),
+        sa.Column("step", sa.String(length=16), nullable=False),
+        sa.Column("first_difference", sa.Text(), nullable=False),
+        sa.Column("steps", sa.Text(), nullable=False),
+        sa.Column("says", sa.Text(), nullable=False),
+        sa.Column("seconds", sa.Float(precision=53), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("created_at", sa.String(length=27), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("reproduction", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_reproduction_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_reproduction_run_id"), ["run_id"], unique=False)
+
+    op.create_table(
+        "experiment",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(length=12), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("feature_set_id", sa.Integer(), nullable=False),
+        sa.Column("metric", sa.String(length=64), nullable=False),
+        sa.Column("direction", sa.String(length=32), nullable=False),
+        sa.Column("configuration", sa.Text(), nullable=False),
+        sa.Column("configuration_digest", sa.String(length=64), nullable=False),
+        sa.Column("split_digest", sa.String(length=64), nullable=False),
+        sa.Column("folds_digest", sa.String(length=64), nullable=False),
+        sa.Column("columns", sa.Integer(), nullable=False),
+        sa.Column("wanted", sa.Integer(), nullable=False),
+        sa.Column("best", sa.Integer(), nullable=True),
+        sa.Column("edges", sa.Text(), nullable=False),
+        sa.Column("stopped", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.String(length=27), nullable=False),
+        sa.Column("finished_at", sa.String(length=27), nullable=True),
+        sa.ForeignKeyConstraint(["feature_set_id"], ["feature_set.id"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("key"),
+    )
+    with op.batch_alter_table("experiment", schema=None) as batch_op:
+        batch_op.create_index("experiment_by_project", ["project_id", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_experiment_feature_set_id"), ["feature_set_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_experiment_run_id"), ["run_id"], unique=False)
+
+    op.create_table(
+        "trial",
+        sa.Column("experiment_id", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=32), nullable=False),
+        sa.Column("learner", sa.String(length=32), nullable=False),
+        sa.Column("parameters", sa.Text(), nullable=False),
+        sa.Column("rounds_limit", sa.Integer(), nullable=False),
+        sa.Column("seed", sa.Integer(), nullable=False),
+        sa.Column("balance", sa.Boolean(), nullable=False),
+        sa.Column("rounds", sa.Integer(), nullable=True),
+        sa.Column("value", sa.Float(precision=53), nullable=True),
+        sa.Column("standard_error", sa.Float(precision=53), nullable=True),
+        sa.Column("fold_values", sa.Text(), nullable=False),
+        sa.Column("curve", sa.Text(), nullable=False),
+        sa.Column("share", sa.Float(precision=53), nullable=True),
+        sa.Column("says", sa.Text(), nullable=False),
+        sa.Column("peak_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("started_at", sa.String(length=27), nullable=False),
+        sa.Column("finished_at", sa.String(length=27), nullable=True),
+        sa.Column("duration_s", sa.Float(precision=53), nullable=True),
+        sa.ForeignKeyConstraint(["experiment_id"], ["experiment.id"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("experiment_id", "number"),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("trial", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_trial_run_id"), ["run_id"], unique=False)
+        batch_op.create_index("trial_by_value", ["experiment_id", "state", "value"], unique=False)
+
+    with op.batch_alter_table("resource_sample", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("read_bytes", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("written_bytes", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("energy_j", sa.Float(precision=53), nullable=True))
+
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.add_column(sa.Column("bundle", sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column("peak_gpu_memory_bytes", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("energy_j", sa.Float(precision=53), nullable=True))
+        batch_op.add_column(sa.Column("device", sa.String(length=16), server_default="cpu", nullable=False))
+        batch_op.add_column(sa.Column("diff", sa.String(length=64), nullable=True))
+        batch_op.create_index(batch_op.f("ix_run_diff"), ["diff"], unique=False)
+        batch_op.create_foreign_key("run_diff_is_an_artifact", "artifact", ["diff"], ["digest"], ondelete="RESTRICT")
+
+    with op.batch_alter_table("run", schema=None) as batch_op:
+        batch_op.alter_column(
+            "device", existing_type=sa.String(length=16), server_default=None, existing_nullable=False
+        )
 
 
 def downgrade() -> None:

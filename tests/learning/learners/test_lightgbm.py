@@ -1,4 +1,4 @@
-"""Fitting: deterministic, bounded, and robust against odd data."""
+"""LightGBM: deterministic, bounded, and the same as LightGBM itself."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ LEARNER = Learner(rounds=15)
 
 def test_the_same_input_gives_the_same_digest_on_any_number_of_threads() -> None:
     texts = [
-        fit(Task.BINARY, ROWS, BINARY, learner=LEARNER, categories=[3], classes=2, threads=threads).text
+        fit(Task.BINARY, ROWS, BINARY, learner=LEARNER, categories=[3], classes=2, threads=threads).content
         for threads in (1, 1, 2)
     ]
 
@@ -40,7 +40,7 @@ def test_watching_rows_changes_no_tree_and_draws_a_curve() -> None:
         progress=lambda step, total, metrics: steps.append(step),
     )
 
-    assert model_digest(plain.text) == model_digest(watched.text)
+    assert model_digest(plain.content) == model_digest(watched.content)
     assert [step for step, _ in watched.points["auc"]] == steps
     assert steps[-1] == 15
 
@@ -59,12 +59,12 @@ def test_each_task_predicts_as_lightgbm_itself_does(
     import lightgbm
 
     fitted = fit(task, ROWS, target, learner=LEARNER, categories=[3], classes=classes, threads=1)
-    trees = Trees(fitted.text)
+    trees = Trees(fitted.content)
 
     mine = trees.predict(ROWS.ravel(order="C").tolist(), len(ROWS))
 
     assert trees.outputs == outputs
-    theirs = np.asarray(lightgbm.Booster(model_str=fitted.text.decode()).predict(ROWS))
+    theirs = np.asarray(lightgbm.Booster(model_str=fitted.content.decode()).predict(ROWS))
     assert np.array_equal(np.asarray(mine).reshape(theirs.shape), theirs)
 
 
@@ -75,7 +75,7 @@ def test_ten_rows_an_all_missing_and_a_constant_feature_are_fitted(rows: int) ->
 
     fitted = fit(Task.BINARY, data, target, learner=LEARNER, classes=2, threads=1)
 
-    answers = Trees(fitted.text).predict(data.ravel(order="C").tolist(), rows)
+    answers = Trees(fitted.content).predict(data.ravel(order="C").tolist(), rows)
     assert np.isfinite(answers).all()
 
 
