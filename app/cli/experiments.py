@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.ablating import ablate
 from app.cli.render import emit, fields, say, short_time, table
 from app.cli.session import Json, Limit, ProjectName, WorkspaceDir, chosen_project, group, opened, reading
 from app.cli.waiting import run_flow
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from app.store.reader import Reader
 
 commands = group("Train a model and register it; search for the best learner and its hyperparameters.")
+commands.command("ablate")(ablate)
 listing = group("Searches: their trials, the best one, and why they ended.")
 
 

@@ -41,7 +41,7 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
     base = judging.evaluate(kind, truth, constant, quantile=quantile)
     rival = judge_production(task, divided)
     task.progress(1, STEPS, "model, baseline and production judged")
-    resamples, blocks = _resamples(task, divided)
+    resamples, blocks = resamples_of(task, divided)
     intervals, verdicts = _how_sure(task, truth, predicted, constant, rival, metrics, base, resamples)
     task.progress(2, STEPS, f"{resamples.count} resamples of {blocks}")
     slices = judging.slices(
@@ -107,7 +107,7 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
     )
 
 
-def _resamples(task: TaskContext, divided: Divided) -> tuple[Resamples, str]:
+def resamples_of(task: TaskContext, divided: Divided) -> tuple[Resamples, str]:
     """The draws that every interval of this run shares: days, where rows have a time."""
     from app.learning.bootstrap import Resamples, block_codes
 
