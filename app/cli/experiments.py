@@ -50,6 +50,7 @@ def run(
                 "model": f"{name}/{version.version}",
                 "stage": version.stage,
                 "gates": f"{version.gates_passed} of {version.gates_total}",
+                "verdict": runs.parameters_of(store.reader, row.key).get("verdict"),
                 "metrics": {
                     key: value for key, value in runs.metrics_of(store.reader, row.key).items() if "slice." not in key
                 },
@@ -185,7 +186,8 @@ def _print_search(shown: dict[str, object]) -> None:
 
 def _print(shown: dict[str, object]) -> None:
     metrics = shown.pop("metrics", {})
-    fields(shown | (metrics if isinstance(metrics, dict) else {}))
+    known = metrics if isinstance(metrics, dict) else {}
+    fields(shown | {key: value for key, value in known.items() if not key.endswith((".low", ".high"))})
     if "model" in shown:
         model, _, version = str(shown["model"]).partition("/")
         say(f'  next: trainmaster models promote {model} {version} --reason "..." --confirm {model}')

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 Method = Literal["isotonic", "sigmoid"]
-SMALLEST = 1e-12
+SMALLEST = 1e-6
+"""Chances nearer to 0 or 1 count as this far: what float32 can still tell apart, so that ONNX gives the same."""
 MOST_KNOTS = 200
 
 

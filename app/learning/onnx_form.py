@@ -8,7 +8,7 @@ from typing import Any
 
 from app.domain.errors import BadInput, Refused, Unavailable
 from app.domain.problem import Task
-from app.learning.calibration import Calibration
+from app.learning.calibration import SMALLEST, Calibration
 from app.learning.formats import Format
 from app.learning.package import Package
 from app.learning.signature import RecordEncoder, Signature
@@ -125,7 +125,7 @@ def append_calibration(model: Any, calibration: Calibration, signature: Signatur
             summed = step("MatMul", [risen, slopes], f"summed{at}")
             placed.append(step("Add", [summed, constant(f"first{at}", [[ys[0]]])], f"placed{at}"))
         else:
-            floor, ceiling = constant(f"floor{at}", [[1e-7]]), constant(f"ceiling{at}", [[1 - 1e-7]])
+            floor, ceiling = constant(f"floor{at}", [[SMALLEST]]), constant(f"ceiling{at}", [[1 - SMALLEST]])
             held = step("Min", [step("Max", [score, floor], f"above{at}"), ceiling], f"held{at}")
             rest = step("Sub", [constant(f"one{at}", [[1.0]]), held], f"rest{at}")
             odds = step("Log", [step("Div", [held, rest], f"ratio{at}")], f"odds{at}")

@@ -137,7 +137,7 @@ def flat(values: Any) -> "list[float]":
 def curve_at(curve: "dict[str, Any]", score: float) -> float:
     """The calibrated probability of a score."""
     if not curve.get("x"):
-        held = min(max(score, 1e-12), 1 - 1e-12)
+        held = min(max(score, 1e-6), 1 - 1e-6)
         odds = curve["slope"] * math.log(held / (1 - held)) + curve["intercept"]
         return 1 / (1 + math.exp(-odds)) if odds >= 0 else 1 - 1 / (1 + math.exp(odds))
     xs, ys = curve["x"], curve["y"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from app.learning.learners import Fitted
 
 HELD_SHARE = 0.2
-FEWEST_ROWS = 100
+FEWEST_ROWS = 50
 
 
 def calibrate(task: TaskContext, divided: Divided, fitted: Fitted) -> Calibration | None:
