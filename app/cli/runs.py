@@ -84,6 +84,7 @@ def list_runs(
 def show(run: RunKey, workspace: WorkspaceDir = None, json: Json = False) -> None:
     """Show one run: its record, tasks, parameters and metrics."""
     from app.store.queries import runs
+    from app.store.queries.evaluation import verdict_of
 
     with reading(workspace) as (_, reader):
         detail = runs.run_detail(reader, run)
@@ -95,6 +96,7 @@ def show(run: RunKey, workspace: WorkspaceDir = None, json: Json = False) -> Non
         "run": key,
         **{name: value for name, value in _as_dict(detail.row).items() if name not in ("id", "key")},
         **{name: value for name, value in _as_dict(detail).items() if name not in ("row", "parameters")},
+        "verdict": verdict_of(detail.row.state, detail.row.error, parameters) if detail.row.flow == "train" else None,
         "tasks": tasks,
         "parameters": parameters,
         "metrics": metrics,
