@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.ablating import ablate
 from app.cli.render import emit, fields, say, short_time, table
 from app.cli.session import Json, Limit, ProjectName, WorkspaceDir, chosen_project, group, opened, reading
 from app.cli.waiting import run_flow
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from app.store.reader import Reader
 
 commands = group("Train a model and register it; search for the best learner and its hyperparameters.")
+commands.command("ablate")(ablate)
 listing = group("Searches: their trials, the best one, and why they ended.")
 
 
@@ -48,6 +50,7 @@ def run(
                 "model": f"{name}/{version.version}",
                 "stage": version.stage,
                 "gates": f"{version.gates_passed} of {version.gates_total}",
+                "verdict": runs.parameters_of(store.reader, row.key).get("verdict"),
                 "metrics": {
                     key: value for key, value in runs.metrics_of(store.reader, row.key).items() if "slice." not in key
                 },
@@ -209,7 +212,8 @@ def _print_search(shown: dict[str, object]) -> None:
 
 def _print(shown: dict[str, object]) -> None:
     metrics = shown.pop("metrics", {})
-    fields(shown | (metrics if isinstance(metrics, dict) else {}))
+    known = metrics if isinstance(metrics, dict) else {}
+    fields(shown | {key: value for key, value in known.items() if not key.endswith((".low", ".high"))})
     if "model" in shown:
         model, _, version = str(shown["model"]).partition("/")
         say(f'  next: trainmaster models promote {model} {version} --reason "..." --confirm {model}')

@@ -1,20 +1,23 @@
-"""`trainmaster models`: versions, promotion and rollback."""
+"""`trainmaster models`: versions, explanation, card, export, promotion and rollback."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli import explaining
+from app.cli.explaining import usual
 from app.cli.render import emit, fields, say, short_time, table
 from app.cli.session import Json, Limit, WorkspaceDir, group, opened, reading
 from app.domain.errors import Usage
 
 if TYPE_CHECKING:
     from app.store.queries.registry import VersionRow
-    from app.store.reader import Reader
 
 commands = group("Model versions, promotion and rollback.")
 ModelName = Annotated[str, typer.Argument(help="The model's name.")]
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; it stands in the audit log.")]
+for _name, _command in (("explain", explaining.explain), ("card", explaining.card), ("export", explaining.export)):
+    commands.command(_name)(_command)
 Confirm = Annotated[str, typer.Option("--confirm", help="The model's name again, so that it is meant.")]
 
 
@@ -63,17 +66,38 @@ def show(
 ) -> None:
     """Show one version: metrics with slices, gates, and what happened to its stages."""
     from app.store.queries import registry
+    from app.store.queries.evaluation import evaluation_of
 
     with reading(workspace) as (_, reader):
-        row = registry.version_of(reader, model, version or _usual(reader, model))
+        row = registry.version_of(reader, model, version or usual(reader, model))
+        judged = evaluation_of(reader, model, row.version)
         gates = registry.gates_of(reader, row.id)
         transitions = [one for one in registry.transitions_of(reader, model) if one.version == row.version]
-    document = _document(row) | {"gates": gates, "transitions": transitions}
+    document = _document(row) | {
+        "verdict": judged.verdict or None,
+        "significant": judged.significant,
+        "intervals": judged.intervals,
+        "unknown": judged.unknown,
+        "gates": gates,
+        "transitions": transitions,
+    }
 
     def human() -> None:
-        fields({key: value for key, value in _document(row).items() if key != "metrics"})
+        shown = {key: value for key, value in _document(row).items() if key != "metrics"}
+        fields(shown | {"verdict": judged.verdict or "unknown"})
         print()
-        table(["metric", "value"], sorted(row.metrics.items()), empty="no metric")
+        bounds = (".low", ".high")
+        table(
+            ["metric", "value", "low", "high"],
+            [
+                (key, value, row.metrics.get(f"{key}.low"), row.metrics.get(f"{key}.high"))
+                for key, value in sorted(row.metrics.items())
+                if not key.endswith(bounds)
+            ],
+            empty="no metric",
+        )
+        for name, why in judged.unknown.items():
+            print(f"{name}: {why}")
         print()
         table(
             ["gate", "passed", "value", "limit", "says"],
@@ -154,16 +178,6 @@ def _require(model: str, confirm: str, reason: str, command: str) -> None:
         raise Usage(
             "the model's name confirms that it is meant", next_step=f'{command} --reason "..." --confirm {model}'
         )
-
-
-def _usual(reader: "Reader", model: str) -> int:
-    from app.domain.errors import NotFound
-    from app.store.queries import registry
-
-    rows = registry.versions_of(reader, model)
-    if not rows:
-        raise NotFound(f"there is no model {model!r}", next_step="trainmaster models ls")
-    return next((row.version for row in rows if row.stage == "production"), rows[0].version)
 
 
 def _document(row: "VersionRow") -> dict[str, object]:

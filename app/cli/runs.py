@@ -84,7 +84,8 @@ def list_runs(
 def show(run: RunKey, workspace: WorkspaceDir = None, json: Json = False) -> None:
     """Show one run: its record, tasks, parameters and metrics."""
     from app.store.queries import runs
-    from app.store.queries.machine import admissions_of, estimate_of, usage_of, verdict_of
+    from app.store.queries.evaluation import verdict_of
+    from app.store.queries.machine import admissions_of, estimate_of, usage_of
 
     with reading(workspace) as (_, reader):
         detail = runs.run_detail(reader, run)
@@ -102,6 +103,7 @@ def show(run: RunKey, workspace: WorkspaceDir = None, json: Json = False) -> Non
         "estimate": estimate,
         "admissions": admissions,
         "reproduced": again.verdict if again else None,
+        "verdict": verdict_of(detail.row.state, detail.row.error, parameters) if detail.row.flow == "train" else None,
         "tasks": tasks,
         "parameters": parameters,
         "metrics": metrics,

@@ -18,6 +18,7 @@ class Permission(StrEnum):
 EVERYWHERE, LIST = "everywhere", "list"
 OVERVIEW, DATA, RUNS, RUN, COMPARE = "overview", "data", "runs", "run", "compare"
 FEATURES = "features"
+EXPERIMENTS = "experiments"
 REGISTRY, MONITORING, INFRASTRUCTURE, CI = "registry", "monitoring", "infrastructure", "ci"
 TABBED = (DATA, RUN, COMPARE, REGISTRY, MONITORING)
 
@@ -65,6 +66,7 @@ PLACES = (
     Place("1", OVERVIEW, "Overview", "Overview", "what should I do now?"),
     Place("2", DATA, "Data & Features", "Data", "can I trust it?"),
     Place("3", RUNS, "Runs", "Runs", "what failed, and why?"),
+    Place("4", EXPERIMENTS, "Experiments", "Experiments", "is it really better?"),
     Place("5", REGISTRY, "Registry", "Registry", "may it go up?"),
     Place("7", MONITORING, "Monitoring", "Monitor", "has the world moved?"),
     Place("8", INFRASTRUCTURE, "Infrastructure", "Infra", "what is full?"),
@@ -149,8 +151,26 @@ ACTIONS: tuple[Action, ...] = (
         weight=11,
     ),
     Action("run.again", "r", "run again", on=(RUNS, RUN), needs=OPERATE, weight=12),
-    Action("run.cancel", "x", "cancel", on=(RUNS, RUN), needs=OPERATE, weight=11),
-    Action("run.logs", "l", "logs", on=(RUNS, RUN), weight=10),
+    Action("run.cancel", "x", "cancel", on=(RUNS, RUN, EXPERIMENTS), needs=OPERATE, weight=11),
+    Action("run.logs", "l", "logs", on=(RUNS, RUN, EXPERIMENTS), weight=10),
+    Action(
+        "search.run",
+        "r",
+        "search, or go on with one that ended early",
+        on=(EXPERIMENTS,),
+        needs=OPERATE,
+        weight=13,
+        short="search",
+    ),
+    Action(
+        "search.register",
+        "p",
+        "train as the chosen trial, and register",
+        on=(EXPERIMENTS,),
+        needs=OPERATE,
+        weight=12,
+        short="register",
+    ),
     Action("run.compare", "c", "compare the marked runs", on=(RUNS,), weight=9, short="compare"),
     Action("run.edit", "e", "note and tags", on=(RUNS, RUN), needs=OPERATE, weight=7, short="note"),
     Action("run.match", "n", "next match in the log", on=(RUN,), weight=6, short="next match"),

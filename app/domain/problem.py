@@ -26,9 +26,13 @@ class MetricName(StrEnum):
     AUC = "auc"
     LOG_LOSS = "log_loss"
     ACCURACY = "accuracy"
+    AVERAGE_PRECISION = "average_precision"
+    BRIER = "brier"
+    ECE = "ece"
     RMSE = "rmse"
     MAE = "mae"
     R2 = "r2"
+    PINBALL = "pinball"
 
     @property
     def direction(self) -> Direction:
@@ -38,9 +42,11 @@ class MetricName(StrEnum):
         (<Direction.LOWER: 'lower'>, <Direction.HIGHER: 'higher'>)
         """
         match self:
-            case MetricName.AUC | MetricName.ACCURACY | MetricName.R2:
+            case MetricName.AUC | MetricName.ACCURACY | MetricName.R2 | MetricName.AVERAGE_PRECISION:
                 return Direction.HIGHER
-            case MetricName.LOG_LOSS | MetricName.RMSE | MetricName.MAE:
+            case MetricName.LOG_LOSS | MetricName.RMSE | MetricName.MAE | MetricName.PINBALL:
+                return Direction.LOWER
+            case MetricName.BRIER | MetricName.ECE:
                 return Direction.LOWER
             case _:
                 assert_never(self)
@@ -55,9 +61,16 @@ class MetricName(StrEnum):
 
 
 METRICS_OF: dict[Task, tuple[MetricName, ...]] = {
-    Task.BINARY: (MetricName.AUC, MetricName.LOG_LOSS, MetricName.ACCURACY),
-    Task.MULTICLASS: (MetricName.LOG_LOSS, MetricName.ACCURACY),
-    Task.REGRESSION: (MetricName.RMSE, MetricName.MAE, MetricName.R2),
+    Task.BINARY: (
+        MetricName.AUC,
+        MetricName.LOG_LOSS,
+        MetricName.ACCURACY,
+        MetricName.AVERAGE_PRECISION,
+        MetricName.BRIER,
+        MetricName.ECE,
+    ),
+    Task.MULTICLASS: (MetricName.LOG_LOSS, MetricName.ACCURACY, MetricName.BRIER, MetricName.ECE),
+    Task.REGRESSION: (MetricName.RMSE, MetricName.MAE, MetricName.R2, MetricName.PINBALL),
 }
 """Which metrics make sense for a task; the first is the default."""
 

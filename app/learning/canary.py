@@ -7,11 +7,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.learning.formats import Format
 from app.learning.native import library_file
 from app.learning.openmp import PASSIVE, VARIABLE
 from app.learning.package import Package
 
-BOOT = "import sys; sys.path.append(sys.argv[1]); from app.learning.child import main; main()"
+BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from app.learning.child import main; main()"
+MEMORY_BYTES = 4 << 30
+"""What a child may take, beside twenty times the model."""
 
 
 @dataclass(frozen=True)
@@ -24,16 +27,22 @@ class ChildVerdict:
     seconds: float
 
 
-def check_in_child(package: Package, timeout_s: float = 20.0) -> ChildVerdict:
+def check_in_child(package: Package, timeout_s: float | None = None) -> ChildVerdict:
     """Load a package in a fresh process and compare its canary answers (to 1e-12).
 
     The digests are checked first, here: damaged bytes never reach a parser (raises Damaged). A child that crashes,
-    hangs for longer than `timeout_s` seconds or answers otherwise gives a verdict that is not ok.
+    hangs for longer than `timeout_s` seconds (20, or 60 for an archive, which needs scikit-learn) or answers otherwise
+    gives a verdict that is not ok.
     """
     package.verify()
     begun = time.monotonic()
+    light = package.format is Format.LIGHTGBM_TEXT
+    timeout_s = timeout_s or (20.0 if light else 60.0)
     job = {
-        "library": str(library_file()),
+        "format": str(package.format),
+        "calibration": package.manifest.get("calibration"),
+        "memory_bytes": MEMORY_BYTES + 20 * len(package.model),
+        "library": str(library_file()) if light else None,
         "signature": package.manifest["signature"],
         "records": package.canary["inputs"],
         "expected": package.canary["predictions"],
@@ -42,11 +51,11 @@ def check_in_child(package: Package, timeout_s: float = 20.0) -> ChildVerdict:
     root = str(Path(__file__).resolve().parents[2])
     try:
         done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", BOOT, root],
+            [sys.executable, "-I", *(["-S"] if light else []), "-W", "ignore", "-c", BOOT, root],
             input=json.dumps(job, allow_nan=False).encode() + b"\n" + package.model,
             capture_output=True,
             timeout=timeout_s,
-            env={VARIABLE: PASSIVE, "OMP_NUM_THREADS": "1"},
+            env={VARIABLE: PASSIVE, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             check=False,
         )
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""What runs in the child: parse the model, answer the canary, compare exactly; standard library only."""
+"""What runs in the child: parse the model, answer the canary, compare; standard library only for LightGBM text."""
 
 import json
 import math
@@ -7,7 +7,9 @@ import sys
 import time
 from typing import Any
 
-from app.learning.native import Trees
+from app.learning.calibration import Calibration
+from app.learning.formats import format_of
+from app.learning.parser import parse
 from app.learning.signature import RecordEncoder, Signature
 
 TOLERANCE = 1e-12
@@ -18,21 +20,34 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever the library prints does not mix with the answer
     job = json.loads(sys.stdin.buffer.readline())
+    limit_memory(int(job["memory_bytes"]))
     text = sys.stdin.buffer.read(int(job["size"]))
     answers.write(json.dumps(answer(job, text)) + "\n")
     answers.flush()
 
 
+def limit_memory(most_bytes: int) -> None:
+    """Let this process have so many bytes of data and no more, where the system can say so."""
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (most_bytes, most_bytes))
+    except (ImportError, AttributeError, ValueError, OSError):
+        return
+
+
 def answer(job: dict[str, Any], text: bytes) -> dict[str, object]:
     """Compare the model's answers with the stored ones: ok, rows, largest difference, seconds of load and predict."""
     begun = time.monotonic()
-    trees = Trees(text, library=job["library"])
-    loaded = time.monotonic()
     signature = Signature.of_json(job["signature"])
+    trees = parse(format_of(str(job["format"])), text, signature, library=job["library"])
+    loaded = time.monotonic()
     if trees.inputs != len(signature.features) or trees.outputs != signature.outputs:
         return {"ok": False, "says": "the model and its signature differ in their features or classes"}
     records, expected = job["records"], job["expected"]
     got = trees.predict(RecordEncoder(signature).rows(records), len(records))
+    if job["calibration"] is not None:
+        got = Calibration.of_json(job["calibration"]).apply(got)
     wanted = [float(x) for row in expected for x in (row if isinstance(row, list) else [row])]
     if len(wanted) != len(got) or not wanted:
         return {"ok": False, "says": f"{len(wanted)} stored answers, {len(got)} predicted"}

@@ -1,4 +1,4 @@
-"""A model that answers in this process: digest and magic bytes first, then LightGBM's parser."""
+"""A model that answers in this process: digest and magic bytes first, then the parser of its format."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from app.domain.errors import BadInput
 from app.domain.problem import Task
 from app.learning.canary import ChildVerdict, check_in_child
-from app.learning.native import Trees
-from app.learning.openmp import usable_threads
 from app.learning.package import Package
+from app.learning.parser import parse
 from app.learning.signature import RecordEncoder, Signature
 
 if TYPE_CHECKING:
@@ -31,15 +30,18 @@ class LoadedModel:
         self.package = package
         self.signature = Signature.of_json(package.manifest["signature"])
         self.digest = str(package.manifest["digest"])
-        self._trees = Trees(package.model)
-        if self._trees.inputs != len(self.signature.features) or self._trees.outputs != self.signature.outputs:
+        self.calibration = package.calibration
+        self.parsed = parse(package.format, package.model, self.signature)
+        if self.parsed.inputs != len(self.signature.features) or self.parsed.outputs != self.signature.outputs:
             raise BadInput("the model and its signature differ", next_step="trainmaster store fsck")
         self._encoder = RecordEncoder(self.signature)
 
     def predict(self, rows: Sequence[Mapping[str, object]] | pd.DataFrame, *, threads: int | None = None) -> list[Any]:
         """Predictions of records or of a frame, in order; raises BadInput naming the field that is wrong."""
         if isinstance(rows, Sequence):
-            numbers = self._trees.predict(self._encoder.rows(rows), len(rows), threads=threads or 1)
+            numbers = self.parsed.predict(self._encoder.rows(rows), len(rows), threads=threads or 1)
+            if self.calibration is not None:
+                numbers = self.calibration.apply(numbers)
             if self.signature.task is not Task.MULTICLASS:
                 return numbers
             width = self.signature.outputs
@@ -53,23 +55,18 @@ class LoadedModel:
         return self.predict_matrix(encode(frame, self.signature).matrix, threads=threads)
 
     def predict_matrix(self, matrix: np.ndarray[Any, Any], *, threads: int | None = None) -> np.ndarray[Any, Any]:
-        """Predictions of an encoded float64 matrix of (rows, features), in either memory order, without a copy."""
+        """Predictions of an encoded float64 matrix of (rows, features), in either memory order."""
+        out = self.parsed.predict_matrix(matrix, threads=threads)
+        if self.calibration is not None and len(out):
+            out = self.calibration.apply_matrix(out)
+        return out if self.signature.task is Task.MULTICLASS else out[:, 0]
+
+    def matrix_of(self, records: Sequence[Mapping[str, object]]) -> np.ndarray[Any, Any]:
+        """Records as the encoded float64 matrix of (rows, features) that the model sees."""
         import numpy as np
 
-        row_major = bool(matrix.flags.c_contiguous)
-        if matrix.dtype != np.float64 or not (row_major or matrix.flags.f_contiguous):
-            matrix, row_major = np.ascontiguousarray(matrix, dtype=np.float64), True
-        width = self.signature.outputs
-        out = np.zeros((len(matrix), width), dtype=np.float64)
-        if len(matrix):
-            self._trees.predict_at(
-                matrix.ctypes.data,
-                out.ctypes.data,
-                len(matrix),
-                threads=threads or usable_threads(),
-                row_major=row_major,
-            )
-        return out if self.signature.task is Task.MULTICLASS else out[:, 0]
+        flat = np.asarray(self._encoder.rows(records), dtype=np.float64)
+        return flat.reshape(len(records), len(self.signature.features))
 
 
 __all__ = ["ChildVerdict", "LoadedModel", "Package", "check_in_child"]

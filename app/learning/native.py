@@ -10,14 +10,20 @@ import importlib.util
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.domain.errors import BadInput, Unavailable
-from app.learning.openmp import wait_passively
+from app.learning.openmp import usable_threads, wait_passively
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FLOAT64 = 1
 ROW_MAJOR = 1
 NORMAL = 0
+CONTRIBUTIONS = 3
+GAIN = 1
+SPLITS = 0
 LIBRARIES = ("lib_lightgbm.so", "lib_lightgbm.dylib", "lib_lightgbm.dll")
 
 
@@ -69,7 +75,55 @@ class Trees:
             self.predict_at(numbers.buffer_info()[0], out.buffer_info()[0], rows, threads=threads)
         return out.tolist()
 
-    def predict_at(self, source: int, target: int, rows: int, *, threads: int = 1, row_major: bool = True) -> None:
+    def predict_matrix(self, matrix: "np.ndarray[Any, Any]", *, threads: int | None = None) -> "np.ndarray[Any, Any]":
+        """Predictions of a float64 matrix (rows, inputs), in either memory order without a copy, as (rows, outputs)."""
+        return self._ask(matrix, NORMAL, self.outputs, threads)
+
+    def contributions(self, matrix: "np.ndarray[Any, Any]", *, threads: int | None = None) -> "np.ndarray[Any, Any]":
+        """SHAP values as (rows, outputs, inputs + 1), the last column the expectation; a row sums to its raw score.
+
+        LightGBM computes them exactly by TreeSHAP (Lundberg, Erion and Lee 2018, arXiv 1802.03888).
+        """
+        width = self.inputs + 1
+        return self._ask(matrix, CONTRIBUTIONS, self.outputs * width, threads).reshape(len(matrix), self.outputs, width)
+
+    def importance(self, kind: int = GAIN) -> list[float]:
+        """The total gain of each input's splits (or with SPLITS their number)."""
+        out = array("d", bytes(8 * self.inputs))
+        address = ctypes.c_void_p(out.buffer_info()[0])
+        self._call("LGBM_BoosterFeatureImportance", self._handle, ctypes.c_int(-1), ctypes.c_int(kind), address)
+        return out.tolist()
+
+    def _ask(
+        self, matrix: "np.ndarray[Any, Any]", kind: int, width: int, threads: int | None
+    ) -> "np.ndarray[Any, Any]":
+        import numpy as np
+
+        row_major = bool(matrix.flags.c_contiguous)
+        if matrix.dtype != np.float64 or not (row_major or matrix.flags.f_contiguous):
+            matrix, row_major = np.ascontiguousarray(matrix, dtype=np.float64), True
+        out = np.zeros((len(matrix), width), dtype=np.float64)
+        if len(matrix):
+            self.predict_at(
+                matrix.ctypes.data,
+                out.ctypes.data,
+                len(matrix),
+                threads=threads or usable_threads(),
+                row_major=row_major,
+                kind=kind,
+            )
+        return out
+
+    def predict_at(
+        self,
+        source: int,
+        target: int,
+        rows: int,
+        *,
+        threads: int = 1,
+        row_major: bool = True,
+        kind: int = NORMAL,
+    ) -> None:
         """Predict from the float64 matrix at address `source` into float64 numbers at address `target`."""
         written = ctypes.c_int64()
         self._call(
@@ -80,7 +134,7 @@ class Trees:
             ctypes.c_int32(rows),
             ctypes.c_int32(self.inputs),
             ctypes.c_int(ROW_MAJOR if row_major else 0),
-            ctypes.c_int(NORMAL),
+            ctypes.c_int(kind),
             ctypes.c_int(0),
             ctypes.c_int(-1),
             f"num_threads={threads} verbosity=-1".encode(),

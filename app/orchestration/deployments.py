@@ -14,6 +14,7 @@ FLOWS = (
     "materialize",
     "train",
     "experiment",
+    "ablate",
     "deploy",
     "predict",
     "monitor",

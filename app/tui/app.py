@@ -344,6 +344,7 @@ SCREENS = {
     "overview": "overview:OverviewScreen",
     "data": "data:DataScreen",
     "runs": "runs:RunsScreen",
+    "experiments": "experiments:ExperimentsScreen",
     "registry": "registry:RegistryScreen",
     "monitoring": "monitoring:MonitoringScreen",
     "infrastructure": "infrastructure:InfrastructureScreen",

@@ -71,7 +71,7 @@ def test_the_dummy_predicts_shares_or_the_mean() -> None:
     assert baseline(Task.REGRESSION, train, 1, 0).tolist() == [1.0]
 
 
-def test_slices_leave_small_groups_out_and_name_a_column_that_is_not_there() -> None:
+def test_small_slices_say_why_they_have_no_metrics_and_a_column_that_is_not_there_is_named() -> None:
     frame = make_frame(2000).assign(rare=lambda f: np.where(f.index < 50, "rare", "common"))
     truth, score = frame["late"].to_numpy(dtype=float), np.full(2000, 0.4)
 
@@ -82,6 +82,10 @@ def test_slices_leave_small_groups_out_and_name_a_column_that_is_not_there() -> 
         ("carrier", "UA"),
         ("carrier", "DL"),
         ("rare", "common"),
+        ("rare", "rare"),
     }
+    assert [(part.value, part.unknown, part.metrics) for part in found if not part.metrics] == [
+        ("rare", "unknown: 50 rows, fewer than 200", {})
+    ]
     with pytest.raises(BadInput, match="slice column gone"):
         slices(Task.BINARY, frame, ["gone"], truth, score)

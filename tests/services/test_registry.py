@@ -118,7 +118,7 @@ def test_a_plan_names_what_changes_and_the_same_act_as_a_command(store: Store, p
     assert "v1 → v2" in plan.changes[0]
     assert plan.command == "trainmaster models promote late 2 --reason REASON --confirm late"
     assert {gate.gate for gate in plan.gates} >= {"finite", "baseline", "production", "commit", "package"}
-    assert set(plan.metrics) == {"auc", "log_loss", "accuracy"}
+    assert set(plan.metrics) == {"auc", "log_loss", "accuracy", "average_precision", "brier", "ece"}
 
 
 def test_a_promotion_without_the_typed_name_a_reason_or_the_gates_is_refused(

@@ -40,6 +40,7 @@ from app.store.tables import (
     TrainingSet,
 )
 from tests.tui.seed_ci import seed_ci
+from tests.tui.seed_trials import seed_trials
 from tests.tui.seed_words import NOW, ago, digest_of
 
 HOSTILE = "\x1b]52;c;aGFjaw==\x07 [/x] [@click=app.quit]click[/] \u202egnp.exe\u200b\x9b31m\nnext"
@@ -69,6 +70,7 @@ def seed(store: Store, *, runs: int = 40, hostile: bool = False) -> Seeded:
         running, failed = _now_running(session, project.id, evil)
         snapshots = _data(session, project.id, old[0], evil)
         features = _features(session, project.id, old[0], snapshots)
+        seed_trials(session, project.id, features, evil)
         versions = _versions(session, project.id, features, old)
         alert = _monitoring(session, project.id, versions[2], old[0], evil)
         _services(session)

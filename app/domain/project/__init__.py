@@ -1,6 +1,7 @@
 """`project.toml`: charter, problem, requirement, sources, views, split, learner, gates, monitoring, feedback."""
 
 from app.domain.project.charter import Charter, Problem
+from app.domain.project.evaluation import Card, Evaluation
 from app.domain.project.file import ProjectFile, canonical_json, parse_project
 from app.domain.project.gates import Gates
 from app.domain.project.learning import Learner, LearnerKind, Split
@@ -11,8 +12,10 @@ from app.domain.project.sources import ColumnRule, Source
 from app.domain.project.views import Spine, View
 
 __all__ = [
+    "Card",
     "Charter",
     "ColumnRule",
+    "Evaluation",
     "Feedback",
     "Gates",
     "Learner",

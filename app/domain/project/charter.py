@@ -38,12 +38,15 @@ class Problem(Section):
     @property
     def judged_by(self) -> MetricName:
         """The metric that decides."""
-        return self.metric or METRICS_OF[self.task][0]
+        usual = MetricName.PINBALL if self.quantile is not None else METRICS_OF[self.task][0]
+        return self.metric or usual
 
     @model_validator(mode="after")
     def _metric_fits_task(self) -> Self:
         if self.quantile is not None and self.task is not Task.REGRESSION:
             raise ValueError(f"quantile belongs to a regression, the task is {self.task}")
+        if self.metric is MetricName.PINBALL and self.quantile is None:
+            raise ValueError("metric pinball needs problem.quantile")
         if self.metric is not None and self.metric not in METRICS_OF[self.task]:
             names = ", ".join(METRICS_OF[self.task])
             raise ValueError(f"metric {self.metric} does not fit a {self.task} task; choose one of {names}")

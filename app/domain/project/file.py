@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from app.domain.errors import BadInput
 from app.domain.ids import is_name
 from app.domain.project.charter import Charter, Problem
+from app.domain.project.evaluation import Card, Evaluation
 from app.domain.project.gates import Gates
 from app.domain.project.learning import Learner, Split
 from app.domain.project.monitoring import Feedback, Monitoring
@@ -54,6 +55,8 @@ class ProjectFile(Section):
     split: Split = Field(default_factory=Split)
     learner: Learner = Field(default_factory=Learner)
     search: Search = Field(default_factory=Search)
+    evaluation: Evaluation = Field(default_factory=Evaluation)
+    card: Card = Field(default_factory=Card)
     gates: Gates = Field(default_factory=Gates)
     monitoring: Monitoring = Field(default_factory=Monitoring)
     feedback: Feedback = Field(default_factory=Feedback)

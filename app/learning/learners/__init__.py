@@ -114,19 +114,48 @@ def curve_metrics(question: Question, truth: Floats, predicted: Floats) -> dict[
     >>> curve_metrics(Question(Task.REGRESSION), np.array([1.0, 3.0]), np.array([1.0, 1.0]))["mae"]
     1.0
     """
-    from app.learning.evaluate import auc
-
     if question.task is Task.REGRESSION:
         error = predicted - truth
         found = {"rmse": float(np.sqrt(np.mean(error**2))), "mae": float(np.mean(np.abs(error)))}
         if question.quantile is not None:
             found["pinball"] = pinball(truth, predicted, question.quantile)
         return found
-    if question.task is Task.BINARY:
+    found = {"auc": quick_auc(truth, predicted)} if question.task is Task.BINARY else {}
+    return {**found, "log_loss": log_loss(truth, predicted)}
+
+
+def quick_auc(truth: Floats, score: Floats) -> float:
+    """Area under the ROC curve with one sort and no weights, a millisecond for 25,000 rows; NaN without both classes.
+
+    >>> quick_auc(np.array([0.0, 1.0, 1.0]), np.array([0.5, 0.5, 0.9]))
+    0.75
+    """
+    order = np.argsort(score)
+    ordered, positive = score[order], truth[order] == 1
+    ones = int(positive.sum())
+    zeros = len(truth) - ones
+    if ones == 0 or zeros == 0:
+        return float("nan")
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    ends = np.append(starts[1:], len(ordered))
+    hits = np.add.reduceat(positive, starts, dtype=np.int64)
+    ranks = (
+        float((hits * (starts + ends + 1)).sum()) / 2
+    )  # of ties: the mean of their ranks; no BLAS, whose threads spin
+    return (ranks - ones * (ones + 1) / 2) / (ones * zeros)
+
+
+def log_loss(truth: Floats, predicted: Floats) -> float:
+    """Mean of -log of the chance that was given to what happened, of (rows,) or (rows, classes) probabilities.
+
+    >>> round(log_loss(np.array([1.0, 0.0]), np.array([0.5, 0.5])), 4)
+    0.6931
+    """
+    if predicted.ndim == 1:
         chances = np.where(truth == 1, predicted, 1 - predicted)
-        return {"auc": auc(truth, predicted), "log_loss": float(-np.mean(np.log(np.clip(chances, 1e-15, 1))))}
-    chances = predicted[np.arange(len(truth)), truth.astype(np.int64)]
-    return {"log_loss": float(-np.mean(np.log(np.clip(chances, 1e-15, 1))))}
+    else:
+        chances = predicted[np.arange(len(truth)), truth.astype(np.int64)]
+    return float(-np.mean(np.log(np.clip(chances, 1e-15, 1))))
 
 
 def pinball(truth: Floats, predicted: Floats, quantile: float) -> float:
@@ -172,7 +201,9 @@ __all__ = [
     "balanced",
     "curve_metrics",
     "fit",
+    "log_loss",
     "method_of",
     "pinball",
+    "quick_auc",
     "refuse_unfit",
 ]

@@ -22,6 +22,7 @@ from app.learning.search.study import Candidate
 from app.learning.search.trial import Outcome
 
 LOOK_S = 0.2
+DIED = "its process died"
 START_S = 60.0
 BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from app.learning.search.child import main; main()"
 SHARE_OF_FREE = 0.8
@@ -70,13 +71,22 @@ class Bench:
         self.end()
 
     def run(self, candidate: Candidate, on_point: OnPoint, on_wait: OnWait = lambda: None) -> Answer:
-        """Run a trial; `on_point(share, mean)` says whether it goes on, `on_wait` may raise to end everything.
+        """Run a trial; `on_point(share, mean)` says whether it goes on, `on_wait` may write, and raise to end it all.
 
+        It runs a second time, in a fresh child, when a child that had served before dies under it.
         A trial that raises, hangs, dies or takes too much memory gives an answer without an outcome. Raises BadInput
         when a child cannot be started at all.
         """
-        if self._child is None:
+        fresh = self._child is None
+        if fresh:
             self._start()
+        answer = self._run(candidate, on_point, on_wait)
+        if answer.outcome is None and not fresh and DIED in answer.says:
+            self._start()  # an earlier trial may have left damage: once more, on its own
+            answer = self._run(candidate, on_point, on_wait)
+        return answer
+
+    def _run(self, candidate: Candidate, on_point: OnPoint, on_wait: OnWait) -> Answer:
         begun, peak = time.monotonic(), 0
         deadline = begun + self._limits.seconds
         try:
@@ -90,8 +100,8 @@ class Bench:
                 if message is None:
                     on_wait()
                 elif message["kind"] == "point":
-                    on_wait()
                     self._send("go" if on_point(message["share"], message["value"]) else "stop")
+                    on_wait()  # the child grows meanwhile
                 else:
                     return self._answer(message, peak)
         except BaseException:
@@ -179,7 +189,7 @@ class Bench:
         code = self._child.poll()
         if code is not None:
             died = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-            return f"its process died ({died})"
+            return f"{DIED} ({died})"
         if time.monotonic() >= deadline:
             return f"not done after {self._limits.seconds:g} s"
         if peak > self._memory + _size_of(self._laid):

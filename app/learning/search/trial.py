@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from app.domain.errors import BadInput
-from app.domain.problem import Direction, MetricName
+from app.domain.problem import Direction, MetricName, Task
 from app.domain.project import canonical_json
-from app.learning.learners import balanced, curve_metrics, method_of
+from app.learning.learners import balanced, curve_metrics, log_loss, method_of, quick_auc
 from app.learning.learners.method import Columns, Floats, Growing, Prepared, Question, Rows
 from app.learning.search.folds import Fold
 from app.learning.search.study import Candidate
@@ -90,13 +90,16 @@ def direction_of(metric: str) -> Direction:
 def score(metric: str, question: Question, truth: Floats, predicted: Floats) -> float:
     """One metric of predictions; raises BadInput when a prediction is NaN or infinite.
 
-    >>> from app.domain.problem import Task
     >>> score("rmse", Question(Task.REGRESSION), np.array([1.0]), np.array([3.0]))
     2.0
     """
     if not np.isfinite(predicted).all():
         raise BadInput("the model predicts NaN or infinity", next_step="change learner.parameters")
-    quick = curve_metrics(question, truth, predicted)
+    if metric == "auc":
+        return quick_auc(truth, predicted)
+    if metric == "log_loss":
+        return log_loss(truth, predicted)
+    quick = curve_metrics(question, truth, predicted) if question.task is Task.REGRESSION else {}
     if metric in quick:
         return quick[metric]
     from app.learning.evaluate import evaluate

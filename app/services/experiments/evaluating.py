@@ -1,52 +1,93 @@
-"""Stage 4 of training: what the test rows say about model, baseline and production."""
+"""Stage 4 of training: what the test rows say about model, baseline and production, and how sure that is."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.domain.gates import Evidence, judge
+from app.services.experiments.calibrating import calibrate
+from app.services.experiments.comparing import Rival, judge_production
 from app.services.experiments.packing import pack
 from app.services.experiments.results import Divided, Evaluated, Pulled
 from app.services.running import TaskContext
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from app.learning.bootstrap import Interval, Resamples, Unknown
     from app.learning.learners import Fitted
-    from app.learning.package import Package
+    from app.learning.verdict import Verdict
+
+    Floats = np.ndarray[Any, np.dtype[np.float64]]
+STEPS = 6
 
 
 def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted) -> Evaluated:
-    """Stage 4: model, baseline and production on the same test rows, slices, the package and its proof, the gates."""
+    """Stage 4: metrics with intervals, a verdict, slices, importances, the package and its proof, the gates."""
     from app.learning import evaluate as judging
-    from app.learning import profile
+    from app.learning import explain, profile
     from app.learning.canary import check_in_child
     from app.learning.loader import LoadedModel
+    from app.services.experiments.reporting import report_of
 
     run, problem = task.run, task.run.project.file.problem
-    kind, truth = divided.signature.task, divided.test_target
-    draft = pack(task, pulled, divided, fitted, {}, ())
-    model = LoadedModel(draft)
+    kind, truth, quantile = divided.signature.task, divided.test_target, task.run.project.file.problem.quantile
+    calibration = calibrate(task, divided, fitted)
+    model = LoadedModel(pack(task, pulled, divided, fitted, calibration=calibration))
     predicted = model.predict_matrix(divided.test)
-    metrics = judging.evaluate(kind, truth, predicted)
-    constant = judging.baseline(kind, divided.train_target, len(truth), len(divided.signature.classes))
-    base = judging.evaluate(kind, truth, constant)
-    task.progress(1, 4, "baseline and model judged")
-    slices = judging.slices(kind, divided.test_frame, problem.slices, truth, predicted)
-    rival, rival_metrics, rival_says = _judge_production(task, divided)
-    task.progress(2, 4, "slices and production judged")
-    package = pack(task, pulled, divided, fitted, metrics, slices, model=model)
-    verdict = check_in_child(package)
+    metrics = judging.evaluate(kind, truth, predicted, quantile=quantile)
+    classes = len(divided.signature.classes)
+    constant = judging.baseline(kind, divided.train_target, len(truth), classes, quantile=quantile)
+    base = judging.evaluate(kind, truth, constant, quantile=quantile)
+    rival = judge_production(task, divided)
+    task.progress(1, STEPS, "model, baseline and production judged")
+    resamples, blocks = resamples_of(task, divided)
+    intervals, verdicts = _how_sure(task, truth, predicted, constant, rival, metrics, base, resamples)
+    task.progress(2, STEPS, f"{resamples.count} resamples of {blocks}")
+    slices = judging.slices(
+        kind,
+        divided.test_frame,
+        problem.slices,
+        truth,
+        predicted,
+        resamples=resamples,
+        metric=problem.judged_by,
+        quantile=quantile,
+    )
+    task.progress(3, STEPS, "slices judged")
+    importance, unknown = explain.importances(
+        model, divided.test, truth, problem.judged_by, quantile=quantile, seed=run.project.file.evaluation.seed
+    )
+    task.progress(4, STEPS, "importances")
+    report = report_of(
+        kind=kind,
+        truth=truth,
+        predicted=predicted,
+        metrics=metrics,
+        baseline=base,
+        intervals=intervals,
+        verdicts=verdicts,
+        slices=slices,
+        importance=importance,
+        unknown=unknown,
+        curve=fitted.points,
+        blocks=blocks,
+        resamples=resamples,
+        metric=problem.judged_by,
+    )
+    package = pack(task, pulled, divided, fitted, metrics, slices, model=model, calibration=calibration, report=report)
+    proof = check_in_child(package)
     evidence = Evidence(
         metric=problem.judged_by,
         model=metrics,
         baseline=base,
-        production=rival_metrics,
-        production_says=rival_says,
+        production=rival.metrics,
+        production_says=rival.says,
         commit=run.commit,
         dirty=run.dirty,
         missing=package.missing(),
-        canary_ok=verdict.ok,
-        canary_says=verdict.says,
+        canary_ok=proof.ok,
+        canary_says=proof.says,
     )
     gates = judge(evidence, run.project.file.gates)
     reference = profile.training_profile(
@@ -57,43 +98,64 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
         test_window=divided.parts.test_window,
         metrics=metrics,
     )
+    verdict = verdicts[0].says
     with run.store.write() as session:
         name = problem.judged_by
-        task.complete(
-            session, says=f"{name} {metrics.get(name, float('nan')):.4f}, baseline {base.get(name, float('nan')):.4f}"
-        )
-    return Evaluated(metrics, base, rival_metrics, rival, slices, gates, package, reference)
+        task.complete(session, says=f"{name} {metrics[name]:.4f}, {verdict}" if name in metrics else verdict)
+    return Evaluated(
+        metrics, base, rival.metrics, rival.version, slices, gates, package, reference, intervals, verdict, report
+    )
 
 
-def _judge_production(task: TaskContext, divided: Divided) -> tuple[int | None, dict[str, float] | None, str]:
-    """Score the version in production on the challenger's test rows."""
-    from app.learning import evaluate as judging
-    from app.learning.loader import LoadedModel
-    from app.services.registry.packages import package_of, production_version
+def resamples_of(task: TaskContext, divided: Divided) -> tuple[Resamples, str]:
+    """The draws that every interval of this run shares: days, where rows have a time."""
+    from app.learning.bootstrap import Resamples, block_codes
 
-    name = task.run.project.name
-    with task.run.store.read() as session:
-        version = production_version(session, name)
-        package = package_of(session, version) if version else None
-    if version is None or package is None:
-        return None, None, ""
-    model = LoadedModel(package)
-    mine = divided.signature
-    if model.signature.task is not mine.task or model.signature.classes != mine.classes:
-        return version.version, None, f"v{version.version} in production answers another question: no comparison"
-    frame = divided.test_frame
-    absent = [feature for feature in model.signature.names if feature not in frame.columns]
-    if absent:
-        frame = frame.assign(**dict.fromkeys(absent))
-    predicted = model.predict_frame(frame)
-    metrics = judging.evaluate(mine.task, divided.test_target, predicted)
-    says = f"v{version.version} in production"
-    says += f" (without {', '.join(absent)[:200]})" if absent else ""
-    says += " (which has learned from some of these rows)" if _has_seen(package, divided) else ""
-    return version.version, metrics, says
+    rule, event_time = task.run.project.file.evaluation, task.run.project.file.problem.event_time
+    times = divided.test_frame[event_time] if event_time else None
+    codes, blocks = block_codes(len(divided.test_target), times)
+    return Resamples(codes, count=rule.resamples, seed=rule.seed), blocks
 
 
-def _has_seen(package: Package, divided: Divided) -> bool:
-    """Whether a model has learned from rows of the test window, which is unfair to the challenger."""
-    until, start = package.manifest["windows"]["train"][1], divided.parts.test_window.start
-    return until is not None and start is not None and datetime.fromisoformat(str(until)) >= start
+def _how_sure(
+    task: TaskContext,
+    truth: Floats,
+    predicted: Floats,
+    constant: Floats,
+    rival: Rival,
+    metrics: dict[str, float],
+    base: dict[str, float],
+    resamples: Resamples,
+) -> tuple[dict[str, Interval | Unknown], list[Verdict]]:
+    """Intervals of the model's metrics, and the verdicts: against production where there is one, and the baseline."""
+    import math
+
+    from app.learning.bootstrap import Unknown, interval_of
+    from app.learning.metrics import scorer
+    from app.learning.verdict import compare, sign_of
+
+    problem = task.run.project.file.problem
+    metric, quantile = problem.judged_by, problem.quantile
+    scorers = {"model": scorer(problem.task, truth, predicted, quantile=quantile)}
+    scorers["baseline"] = scorer(problem.task, truth, constant, quantile=quantile, only=metric)
+    if rival.predicted is not None:
+        scorers["production"] = scorer(problem.task, truth, rival.predicted, quantile=quantile, only=metric)
+    draws = resamples.ask(scorers)
+    refusal = resamples.refusal
+    known: dict[str, Interval | Unknown] = {
+        name: Unknown(refusal) if refusal else interval_of(draws["model"][name]) for name in metrics
+    }
+    verdicts = []
+    for name, says, theirs in (
+        ("production", rival.name, rival.metrics),
+        ("baseline", "the baseline", base),
+    ):
+        if name in scorers and theirs is not None:
+            gains = (
+                Unknown(refusal)
+                if refusal
+                else interval_of(sign_of(metric) * (draws["model"][metric] - draws[name][metric]))
+            )
+            mine, other = metrics.get(metric, math.nan), theirs.get(metric, math.nan)
+            verdicts.append(compare(metric, mine, other, says, gains))
+    return known, verdicts

@@ -18,6 +18,7 @@ from app.domain.states import RunState, TrialState
 from app.services.experiments.preparing import whole_parameter
 from app.services.experiments.results import Divided, Pulled
 from app.services.running import TaskContext
+from app.services.upkeep import heal
 from app.services.workspaces import now
 from app.store import audit
 from app.store.tables import Experiment, Run, Trial
@@ -90,6 +91,8 @@ def open_search(task: TaskContext, pulled: Pulled, divided: Divided) -> Opened:
         created_at=now(),
     )
     resumed = run.parameters.get("resume")
+    if resumed is not None:
+        heal(run.store)  # a search that was killed a moment ago still says that it runs
     with run.store.write() as session:
         kept = row if resumed is None else _taken_up(session, str(resumed), row)
         if resumed is None:

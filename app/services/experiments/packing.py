@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from app.domain.errors import BadInput
@@ -11,6 +12,8 @@ from app.services.experiments.results import Divided, Pulled
 from app.services.running import TaskContext
 
 if TYPE_CHECKING:
+    from app.domain.project import ProjectFile
+    from app.learning.calibration import Calibration
     from app.learning.evaluate import Slice
     from app.learning.learners import Fitted
     from app.learning.loader import LoadedModel
@@ -24,12 +27,15 @@ def pack(
     pulled: Pulled,
     divided: Divided,
     fitted: Fitted,
-    metrics: dict[str, float],
-    slices: tuple[Slice, ...],
+    metrics: Mapping[str, float] | None = None,
+    slices: tuple[Slice, ...] = (),
     *,
     model: LoadedModel | None = None,
+    calibration: Calibration | None = None,
+    report: Mapping[str, object] | None = None,
 ) -> Package:
     """The package with its canary answered by `model`; without one a draft whose canary is not asked yet."""
+    from app.learning.formats import format_of
     from app.learning.package import make_package
 
     run, parts = task.run, divided.parts
@@ -46,14 +52,37 @@ def pack(
         "windows": {"train": parts.train_window.as_json(), "test": parts.test_window.as_json()},
         "rows": {"train": len(parts.train), "test": len(parts.test), "purged": parts.purged},
         "seed": run.project.file.learner.seed,
-        "metrics": metrics,
+        "metrics": dict(metrics or {}),
         "slices": [part.as_json() for part in slices],
+        "evaluation": dict(report or {}),
+        "card": card_facts(run.project.file, fitted.learner),
     }
-    return make_package(model=fitted.content, inputs=inputs, predictions=answers, facts=json.loads(json.dumps(facts)))
+    return make_package(
+        model=fitted.content,
+        form=format_of(fitted.format),
+        calibration=calibration,
+        inputs=inputs,
+        predictions=answers,
+        facts=json.loads(json.dumps(facts, allow_nan=False)),
+    )
+
+
+def card_facts(project: ProjectFile, learner: str) -> dict[str, object]:
+    """What a card says beside the numbers: the charter, the problem, and what a person wrote in `[card]`."""
+    return {
+        "title": project.title or project.name,
+        "charter": project.charter.model_dump(mode="json"),
+        "problem": project.problem.model_dump(mode="json"),
+        "learner": learner,
+        "human": project.card.model_dump(mode="json"),
+    }
 
 
 def _canary(divided: Divided, model: LoadedModel) -> tuple[list[dict[str, object]], list[object]]:
     """Evenly spaced test rows, a row with nothing in it and one with a category nobody has seen."""
+    import numpy as np
+
+    from app.learning.child import TOLERANCE
     from app.learning.encode import records_of
 
     count = len(divided.test_frame)
@@ -63,7 +92,8 @@ def _canary(divided: Divided, model: LoadedModel) -> tuple[list[dict[str, object
     records.append({feature.name: None for feature in features})
     records.append({f.name: "\x00 never seen" if f.kind == "category" else 0.0 for f in features})
     answers = list(model.predict(records))
-    if answers[: len(places)] != model.predict_matrix(divided.test[places]).tolist():
+    ours, theirs = np.asarray(answers[: len(places)]), model.predict_matrix(divided.test[places])
+    if not np.allclose(ours, theirs, rtol=0, atol=TOLERANCE):  # a sum over more rows may round another way
         raise BadInput(
             "records and frames of the same rows get different predictions", next_step="trainmaster runs logs RUN"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from app.store import artifacts, audit, ledger, lineage
 from app.store.tables import GateResult, Model, ModelVersion, StageTransition
 
 if TYPE_CHECKING:
+    from app.learning.bootstrap import Interval, Unknown
     from app.learning.learners import Fitted
 
 
@@ -31,7 +33,9 @@ def register(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
         stored = _keep(session, evaluated, moment)
         version = _add_version(session, run, pulled, stored, digest, moment)
         _add_history(session, run, version, evaluated, moment)
-        ledger.log_parameters(session, run.run_id, _parameters(pulled, divided, fitted))
+        ledger.log_parameters(
+            session, run.run_id, {**_parameters(pulled, divided, fitted), "verdict": evaluated.verdict}
+        )
         ledger.log_metrics(session, run.run_id, all_metrics(evaluated))
         ref = Ref("model", f"{name}/{version.version}")
         edges = [(pulled.ref, run.ref, "trained_on"), (run.ref, ref, "produced")]
@@ -55,7 +59,7 @@ def register(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
 def _keep(session: Session, evaluated: Evaluated, moment: datetime) -> dict[str, str]:
     package = evaluated.package
     parts = (
-        ("model", package.model, "text/plain"),
+        ("model", package.model, package.format.media_type),
         ("manifest", package.manifest_bytes, "application/json"),
         ("canary", package.canary_bytes, "application/json"),
         ("profile", canonical_json(evaluated.profile).encode(), "application/json"),
@@ -125,13 +129,25 @@ def _add_history(
 
 
 def all_metrics(evaluated: Evaluated) -> dict[str, float]:
-    """Every metric of a training run under its key: plain, `baseline.`, `production.` and `slice.COLUMN=VALUE.`."""
-    keyed = dict(evaluated.metrics)
+    """Every metric of a run by its key: plain, `.low`, `.high`, `baseline.`, `production.`, `slice.COLUMN=VALUE.`."""
+    keyed = {**evaluated.metrics, **_bounds("", evaluated.intervals)}
     keyed.update({f"baseline.{name}": value for name, value in evaluated.baseline.items()})
     keyed.update({f"production.{name}": value for name, value in (evaluated.production or {}).items()})
     for part in evaluated.slices:
-        keyed.update({f"slice.{part.column[:100]}={part.value}.{name}": value for name, value in part.metrics.items()})
+        name = f"slice.{part.column[:100]}={part.value}."
+        keyed.update({f"{name}{key}": value for key, value in part.metrics.items()})
+        keyed.update(_bounds(name, part.intervals))
     return keyed
+
+
+def _bounds(prefix: str, intervals: Mapping[str, Interval | Unknown]) -> dict[str, float]:
+    """The bounds of the intervals that are known."""
+    found: dict[str, float] = {}
+    for key, one in intervals.items():
+        low, high = getattr(one, "low", None), getattr(one, "high", None)
+        if low is not None and high is not None:
+            found |= {f"{prefix}{key}.low": low, f"{prefix}{key}.high": high}
+    return found
 
 
 def _parameters(pulled: Pulled, divided: Divided, fitted: Fitted) -> dict[str, object]:

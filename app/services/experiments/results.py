@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from app.learning.bootstrap import Interval, Unknown
     from app.learning.encode import Encoded, FeatureLike
     from app.learning.evaluate import Slice
     from app.learning.package import Package
@@ -64,7 +65,7 @@ class Divided:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What the test rows say about the model, the baseline and production, and the verdict of each gate."""
+    """What the test rows say about the model, the baseline and production, how sure, and the verdict of each gate."""
 
     metrics: dict[str, float]
     baseline: dict[str, float]
@@ -74,6 +75,9 @@ class Evaluated:
     gates: tuple[GateVerdict, ...]
     package: Package = field(repr=False)
     profile: dict[str, object] = field(repr=False)
+    intervals: dict[str, Interval | Unknown] = field(default_factory=dict)
+    verdict: str = ""
+    report: dict[str, object] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)

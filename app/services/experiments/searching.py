@@ -98,18 +98,21 @@ def _tried(task: TaskContext, opened: Opened, bench: Bench, candidate: Candidate
     total = _total(opened.rule)
 
     def on_point(share: float, value: float | None) -> bool:
-        nonlocal shown
         if value is None:
             return True  # the trial itself says that it is NaN
         curve.append((share, value))
-        if time.monotonic() - shown > SHOWN_S:
-            shown = time.monotonic()
-            _write(task, opened, number, share=share, curve=json.dumps(curve), value=value)
-        task.progress(number + share, total, f"trial {number} ({candidate.learner}): {opened.metric} {value:.4f}")
         return not (opened.rule.prune and hopeless(history, candidate.learner, curve, opened.direction))
 
     def on_wait() -> None:
-        task.progress(number + (curve[-1][0] if curve else 0.0), total, f"trial {number}: {candidate.learner}")
+        nonlocal shown
+        share, says = 0.0, f"trial {number} ({candidate.learner})"
+        if curve:
+            share, value = curve[-1]
+            says += f": {opened.metric} {value:.4f}"
+            if time.monotonic() - shown > SHOWN_S:
+                shown = time.monotonic()
+                _write(task, opened, number, share=share, curve=json.dumps(curve), value=value)
+        task.progress(number + share, total, says)
 
     answer = bench.run(candidate, on_point, on_wait)
     tried = _judged(number, candidate, answer)

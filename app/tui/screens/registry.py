@@ -1,14 +1,15 @@
-"""Registry: may it go up? Models, versions, and the chosen version's gates, numbers, history and lineage."""
+"""Registry: may it go up? Models, versions, and the chosen version's verdict, gates, numbers, card and history."""
 
-import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
+from app.domain.errors import TrainmasterError
 from app.store.queries.charter import headline_metrics
 from app.store.queries.content import content_of
+from app.store.queries.evaluation import EvaluationRow, evaluation_in
 from app.store.queries.lineage import Graph, graph_around
 from app.store.queries.overview import running_now
 from app.store.queries.registry import (
@@ -24,7 +25,7 @@ from app.store.queries.registry import (
 )
 from app.store.queries.runs import RunRow
 from app.store.reader import Reader
-from app.tui import comparison, parts, words
+from app.tui import comparison, judgement, parts, words
 from app.tui.glyphs import Glyphs
 from app.tui.grid import Column, Grid, Row, Window
 from app.tui.lines import Line, fit, line
@@ -49,7 +50,9 @@ VERSIONS = (
     Column("gates", "GATES", 6),
     Column("made", "MADE", 6, right=True, drop=7, grow=True),
 )
-TABS = ("gates", "numbers", "history", "lineage", "card")
+TABS = ("gates", "numbers", "importance", "calibration", "card", "history", "lineage")
+MOST_KEPT = 64
+"""Evaluations that stay in memory; a manifest never changes."""
 SIGNS = {"production": "champion", "staging": "challenger"}
 
 
@@ -74,7 +77,7 @@ class Body:
     gates: tuple[GateRow, ...]
     history: tuple[TransitionRow, ...]
     graph: Graph | None
-    manifest: str
+    judged: EvaluationRow | None
     deploying: RunRow | None
 
 
@@ -87,6 +90,7 @@ class RegistryScreen(PlaceScreen):
     def __init__(self) -> None:
         super().__init__()
         self._tab = 0
+        self._judged: dict[str, EvaluationRow] = {}
 
     def panes(self) -> ComposeResult:
         """Models, versions, details."""
@@ -110,7 +114,7 @@ class RegistryScreen(PlaceScreen):
         found = tuple(models(reader))
         deploying = next((run for run in running_now(reader) if run.flow == "deploy"), None)
         if not found:
-            return Body((), None, "", (), None, (), (), None, "", deploying)
+            return Body((), None, "", (), None, (), (), None, None, deploying)
         row = next((m for m in found if m.name == wish.model), found[0])
         metric = headline_metrics(reader).get(row.project, "auc")
         versions = tuple(versions_of(reader, row.name))
@@ -118,14 +122,26 @@ class RegistryScreen(PlaceScreen):
         if number is None and versions:
             number = versions[0].version
         chosen = version_of(reader, row.name, number) if number is not None else None
-        graph, manifest = None, ""
+        graph, judged = None, None
         if chosen is not None and wish.tab == "lineage":
             graph = graph_around(reader, "model", f"{row.name}/{chosen.version}", depth=6)
-        if chosen is not None and wish.tab == "card":
-            manifest = content_of(reader, chosen.manifest).decode("utf-8", "replace")[:20_000]
+        if chosen is not None:
+            judged = self._evaluation(reader, chosen)
         gates = tuple(gates_of(reader, chosen.id)) if chosen else ()
         history = tuple(transitions_of(reader, row.name))
-        return Body(found, row.name, metric, versions, chosen, gates, history, graph, manifest, deploying)
+        return Body(found, row.name, metric, versions, chosen, gates, history, graph, judged, deploying)
+
+    def _evaluation(self, reader: Reader, version: VersionRow) -> EvaluationRow | None:
+        """What its manifest says; None when the manifest cannot be read, which `store fsck` will say."""
+        if version.manifest not in self._judged:
+            try:
+                found = evaluation_in(version.version, content_of(reader, version.manifest))
+            except TrainmasterError:
+                return None
+            if len(self._judged) >= MOST_KEPT:
+                self._judged.clear()
+            self._judged[version.manifest] = found
+        return self._judged[version.manifest]
 
     def show(self, snapshot: Body) -> None:
         """Fill the panes."""
@@ -158,9 +174,13 @@ class RegistryScreen(PlaceScreen):
             return
         match name:
             case "gates":
-                lines = _gates(body, glyphs)
+                lines = [*judgement.verdict(body.judged, glyphs), *_gates(body, glyphs)]
             case "numbers":
-                lines = _numbers(version, comparison.rival_of(body.gates))
+                lines = _numbers(version, comparison.rival_of(body.gates), body.judged)
+            case "importance":
+                lines = judgement.importance(body.judged, panel.size.width, glyphs)
+            case "calibration":
+                lines = judgement.calibration(body.judged, panel.size.width, glyphs)
             case "history":
                 lines = [
                     line(
@@ -176,7 +196,7 @@ class RegistryScreen(PlaceScreen):
             case "lineage":
                 lines = _lineage(body.graph)
             case _:
-                lines = _card(body.manifest, version)
+                lines = judgement.card(body.judged, version)
         panel.show(lines)
         gates = f"gates {version.gates_passed}/{version.gates_total}"
         value = words.number(version.metrics.get(body.metric))
@@ -319,10 +339,15 @@ def _gates(body: Body, glyphs: Glyphs) -> list[Line]:
     return lines
 
 
-def _numbers(version: VersionRow, rival: str) -> list[Line]:
-    """Each metric next to that of the version that was in production then, judged on the same rows."""
-    own = {key: value for key, value in version.metrics.items() if not key.startswith(comparison.RIVAL)}
-    compared = len(own) < len(version.metrics)
+def _numbers(version: VersionRow, rival: str, judged: EvaluationRow | None) -> list[Line]:
+    """Each metric with its interval, next to that of the version in production then, judged on the same rows."""
+    bounds = (".low", ".high")
+    own = {
+        key: value
+        for key, value in version.metrics.items()
+        if not key.startswith(comparison.RIVAL) and not key.endswith(bounds)
+    }
+    compared = any(key.startswith(comparison.RIVAL) for key in version.metrics)
     lines = [
         line(
             (fit("", 34), ""),
@@ -340,9 +365,11 @@ def _numbers(version: VersionRow, rival: str) -> list[Line]:
                 (f"{words.number(value, 4):>9}", "bold"),
                 (f"{words.number(before, 4) if before is not None else '':>15}", "dim"),
                 (f"{delta:>9}", ink),
+                (judgement.bounds(version.metrics, key), "dim"),
             )
         )
-    return lines
+    reasons = judged.unknown.items() if judged is not None else ()
+    return lines + [line((fit(name.removeprefix("slice."), 34), "dim"), (f" {why}", "warn")) for name, why in reasons]
 
 
 def _lineage(graph: Graph | None) -> list[Line]:
@@ -360,20 +387,4 @@ def _lineage(graph: Graph | None) -> list[Line]:
                 (why, "dim"),
             )
         )
-    return lines
-
-
-def _card(manifest: str, version: VersionRow) -> list[Line]:
-    lines = [
-        line((fit("digest", 14), "dim"), version.digest[:24]),
-        line((fit("size", 14), "dim"), words.size(version.size_bytes)),
-        line((fit("commit", 14), "dim"), (version.commit or "–")[:24], (" dirty" if version.dirty else "", "warn")),
-    ]
-    try:
-        document = json.loads(manifest) if manifest else {}
-    except ValueError:
-        document = {}
-    for key, value in document.items() if isinstance(document, dict) else ():
-        text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
-        lines.append(line((fit(key, 14), "dim"), text))
     return lines

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import threading
 import time
 from typing import Any
 
@@ -68,16 +67,22 @@ def test_memory_beyond_the_limit_ends_the_trial_and_says_so() -> None:
     assert again.outcome is not None
 
 
-def test_a_child_that_is_killed_is_an_answer() -> None:
-    with bench() as made:
-        made.run(PLAIN, lambda *_: True)
+def test_a_child_that_is_killed_is_an_answer_and_one_that_had_served_is_replaced_once() -> None:
+    def die(*_: object) -> bool:
         assert made._child is not None
-        threading.Timer(0.3, os.kill, (made._child.pid, signal.SIGKILL)).start()
+        os.kill(made._child.pid, signal.SIGKILL)
+        return True
 
-        answer = made.run(Candidate("mlp", {"epochs": 10**6}, 1, 7), lambda *_: True)
+    with bench() as made:
+        fresh = made.run(PLAIN, die)
+        well = made.run(PLAIN, lambda *_: True)
+        used = made.run(PLAIN, die)
 
-    assert answer.outcome is None
-    assert "SIGKILL" in answer.says
+    assert fresh.outcome is None
+    assert used.outcome is None
+    assert "SIGKILL" in fresh.says
+    assert well.outcome is not None
+    assert made.starts == 3
 
 
 def test_a_trial_that_is_given_up_ends_at_that_point_with_what_it_had() -> None:

@@ -1,0 +1,103 @@
+"""What is said of a search and of one of its trials: verdict, edges, hyperparameters, curve, progress."""
+
+import math
+from collections.abc import Sequence
+
+from textual.geometry import Size
+
+from app.store.queries.runs import RunRow
+from app.store.queries.trials import ExperimentRow, TrialRow
+from app.tui import parts, words
+from app.tui.charts import plot, sparkline
+from app.tui.glyphs import Glyphs
+from app.tui.lines import Line, fit, line, wrapped
+
+MOST_PARAMETERS = 12
+CURVE_ROWS = 6
+
+
+def better(row: ExperimentRow, value: float | None, than: float | None) -> float | None:
+    """How much better a value is, positive when better, whatever the direction of the metric."""
+    if value is None or than is None:
+        return None
+    return value - than if row.direction == "higher" else than - value
+
+
+def story(row: ExperimentRow, run: RunRow | None, edges: Sequence[str], width: int, glyphs: Glyphs) -> list[Line]:
+    """The search: how it stands, what is best by how much over the untuned learner, why it ended, what to widen."""
+    lines: list[Line] = [
+        line(
+            ("state    ", "dim"),
+            parts.state(row.state, glyphs),
+            (f"   {row.trials} trials, {row.pruned} given up, {row.failed} failed", "dim"),
+        )
+    ]
+    if run is not None and run.state == "running":
+        lines.append(line(("progress ", "dim"), *parts.progress(run, max(width - 22, 8), glyphs), _eta(run)))
+    gain = better(row, row.best_value, row.first_value)
+    lines.append(
+        line(
+            ("best     ", "dim"),
+            (f"trial {row.best} {row.best_learner or ''}" if row.best is not None else "none yet", "bold"),
+            (f"   {row.metric} {words.number(row.best_value, 4)}", ""),
+        )
+    )
+    if gain is not None:
+        lines.append(line(("untuned  ", "dim"), (f"{words.signed(gain, 4)} better", "ok" if gain > 0 else "dim")))
+    if row.stopped:
+        lines += _told("ended    ", row.stopped, width, "dim")
+    for says in edges:
+        lines += _told("edge     ", says, width, "warn")
+    return lines
+
+
+def one(row: ExperimentRow, trial: TrialRow, size: Size, glyphs: Glyphs) -> list[Line]:
+    """A trial: value with its error, the folds, hyperparameters, the curve."""
+    width = max(size.width, 30)
+    error = f" ± {words.number(trial.standard_error, 4)}" if trial.standard_error is not None else ""
+    lines: list[Line] = [
+        line((f"trial {trial.number} ", "head"), (trial.learner, "head"), "  ", parts.state(trial.state, glyphs)),
+        line((fit(row.metric, 9), "dim"), (words.number(trial.value, 4), "bold"), (error, "dim")),
+    ]
+    if trial.fold_values:
+        lines.append(line(("folds    ", "dim"), ("  ".join(words.number(v, 4) for v in trial.fold_values), "")))
+    if trial.says:
+        lines += _told("why      ", trial.says, width, "bad")
+    facts = f"{words.lasted(trial.duration_s)}, {trial.rounds or '–'} rounds, {words.size(trial.peak_bytes)}"
+    lines.append(line(("took     ", "dim"), (facts, "")))
+    for name, value in list(trial.parameters.items())[:MOST_PARAMETERS]:
+        shown = f"{value:.4g}" if isinstance(value, float) else str(value)
+        lines.append(line((fit(name, 22), "dim"), (shown, "")))
+    values = [value for _, value in trial.curve if math.isfinite(value)]
+    if len(values) > 1:
+        low, high = min(values), max(values)
+        rows = plot(values, width - 8, CURVE_ROWS, low=low, high=high or 1.0, glyphs=glyphs) if high > low else []
+        lines += [(), line((f"{row.metric} by rounds, mean of the folds", "head"))]
+        for at, text in enumerate(rows):
+            label = words.number(high if at == 0 else low, 3) if at in (0, len(rows) - 1) else ""
+            lines.append(line((f"{label:>6} ", "dim"), (text, "now")))
+    return lines
+
+
+def brief(row: ExperimentRow, trials: Sequence[TrialRow], width: int, glyphs: Glyphs) -> list[Line]:
+    """Two lines for a narrow screen: the best, and how values came."""
+    best = f"best trial {row.best} {row.best_learner}" if row.best is not None else "no best yet"
+    values = [trial.value for trial in trials if trial.value is not None]
+    return [
+        line(parts.state(row.state, glyphs), (f"  {best}  {row.metric} {words.number(row.best_value, 4)}", "")),
+        line((sparkline(values, max(width - 30, 8), glyphs), "now"), (f"  {row.stopped}", "dim")),
+    ]
+
+
+def _eta(run: RunRow) -> tuple[str, str]:
+    return (f"  {words.span(run.eta_s)} to go" if run.eta_s else "", "dim")
+
+
+def _told(name: str, says: str, width: int, ink: str) -> list[Line]:
+    return [
+        line((name if at == 0 else " " * len(name), "dim"), (part, ink))
+        for at, part in enumerate(wrapped(says, max(width - len(name), 10), 3))
+    ]
+
+
+__all__ = ["better", "brief", "one", "story"]
