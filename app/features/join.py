@@ -189,14 +189,12 @@ def beside(
 
 def _taken(rows: pd.DataFrame, columns: Sequence[str], at: as_of.Positions, index: pd.Index) -> dict[str, pd.Series]:
     complete = bool((at >= 0).all())
-    return {
-        name: pd.Series(
-            rows[name].array.take(at) if complete else rows[name].array.take(at, allow_fill=True),
-            index=index,
-            name=name,
-        )
-        for name in columns
-    }
+    found = {}
+    for name in columns:
+        values = rows[name].array
+        taken = values.take(at) if complete else values.take(at, allow_fill=True)
+        found[name] = pd.Series(taken, index=index, name=name, copy=False)
+    return found
 
 
 def _coded(spine: pd.DataFrame, tables: Sequence[Pinned], labels: Labels) -> pd.DataFrame:
