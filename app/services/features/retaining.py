@@ -14,10 +14,12 @@ from app.services.features.reading import FeatureSetInfo, feature_sets, folder_o
 from app.services.workspaces import OpenProject, now
 from app.store import audit
 from app.store.engine import Store
-from app.store.tables import FeatureCode, FeatureSet, LineageEdge, Run, Task
+from app.store.tables import FeatureCode, FeatureSet, LineageEdge, OnlinePublish, Run, SkewCheck, Task
 
-OWN = {"feature_code"}
-"""Tables whose rows are a part of a feature set and go with it."""
+OWN = {"feature_code", "online_publish", "skew_check"}
+"""Tables whose rows are a part of a feature set, or the history of what was done with it, and go with it."""
+SERVANTS = ("describe", "materialize")
+"""Tasks that read a version for its own sake: they keep none alive."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ def compact(store: Store, project: OpenProject, *, by: str) -> Compacted:
 def _kept(session: Session, project: OpenProject, sets: list[FeatureSetInfo], newest: int) -> dict[int, str]:
     """Each version that stays, with the reason."""
     found = {info.version: "it is among the newest" for info in sets[:newest]}
+    online = _online(session, sets)
     for info in sets:
         reasons = [
             f"{count} row{'s' * (count > 1)} of {table.replace('_', ' ')}"
@@ -120,14 +123,34 @@ def _kept(session: Session, project: OpenProject, sets: list[FeatureSetInfo], ne
         made = session.execute(
             select(func.count())
             .select_from(LineageEdge)
-            .where(col(LineageEdge.from_kind) == "features", col(LineageEdge.from_key) == ref.partition(":")[2])
+            .where(
+                col(LineageEdge.from_kind) == "features",
+                col(LineageEdge.from_key) == ref.partition(":")[2],
+                col(LineageEdge.to_kind) != "online",
+            )
         ).scalar_one()
         runs = session.execute(
-            select(func.count(func.distinct(col(Task.run_id)))).where(col(Task.inputs).contains(f'"{ref}"'))
+            select(func.count(func.distinct(col(Task.run_id)))).where(
+                col(Task.inputs).contains(f'"{ref}"'), col(Task.name).not_in(SERVANTS)
+            )
         ).scalar_one()
+        reasons += ["it is online"] * (info.id == online)
         reasons += [f"{made} edges of the lineage"] * bool(made) + [f"{runs} runs read it"] * bool(runs)
         if reasons:
             found[info.version] = "in use: " + ", ".join(reasons)
+    return found
+
+
+def _online(session: Session, sets: list[FeatureSetInfo]) -> int | None:
+    """The one of these versions that was published online last, if that was the project's last publish."""
+    of_project = select(col(FeatureSet.project_id)).where(col(FeatureSet.id).in_([info.id for info in sets]))
+    query = (
+        select(col(OnlinePublish.feature_set_id))
+        .where(col(OnlinePublish.project_id).in_(of_project))
+        .order_by(col(OnlinePublish.id).desc())
+        .limit(1)
+    )
+    found: int | None = session.execute(query).scalar_one_or_none()
     return found
 
 
@@ -151,6 +174,8 @@ def _delete(
         kept = _kept(session, project, going, 0)
         free = [info for info in going if info.version not in kept]
         for info in free:
+            for history in (OnlinePublish, SkewCheck):
+                session.execute(delete(history).where(col(history.feature_set_id) == info.id))
             session.execute(delete(FeatureCode).where(col(FeatureCode.feature_set_id) == info.id))
             session.execute(delete(FeatureSet).where(col(FeatureSet.id) == info.id))
         if free:
