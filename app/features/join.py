@@ -1,6 +1,7 @@
 """One frame out of pinned tables: the spine, and beside each of its rows what every view knew then."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -122,21 +123,22 @@ def with_features(
     spine: Spine, tables: Iterable[Pinned], labels: Labels
 ) -> tuple[pd.DataFrame, list[tuple[str, ViewColumn]]]:
     """The spine with the columns of every view beside it, as known at its event time."""
+    tables = list(tables)
     parts: dict[str, pd.Series] = {str(name): spine.frame[name] for name in spine.frame.columns}
     found: list[tuple[str, ViewColumn]] = []
-    tables = list(tables)
     facts = Facts.of_tables(tables)
+    keyed = _coded(spine.frame, tables, labels)
     for table in tables:
+        found.extend((table.name, column) for column in table.columns)
         if table.windows:
-            computed = windowed(spine.frame, table, labels, facts)
+            computed = windowed(keyed, table, labels, facts)
             parts.update({str(name): computed[name] for name in computed.columns})
-            found.extend((table.name, column) for column in table.columns)
             continue
         stored = _stored(table)
         rows = _typed(stored, table)
         if table.event_time is not None and labels.event_time is not None:
             at = as_of.positions(
-                spine.frame,
+                keyed,
                 rows,
                 entity=table.entity,
                 spine_time=labels.event_time,
@@ -147,14 +149,65 @@ def with_features(
         elif all(stored[key].null_count == 0 and spine.stored[key].equals(stored[key]) for key in table.entity):
             at = spine.places  # row by row the same keys, of which a view without time has each once
         else:
-            at = as_of.by_entity(spine.frame, rows, entity=table.entity)
-        complete = bool((at >= 0).all())
-        for column in table.columns:
-            values = rows[column.name].array
-            taken = values.take(at) if complete else values.take(at, allow_fill=True)
-            parts[column.name] = pd.Series(taken, index=spine.frame.index, name=column.name)
-            found.append((table.name, column))
+            at = as_of.by_entity(keyed, rows, entity=table.entity)
+        parts.update(_taken(rows, [column.name for column in table.columns], at, spine.frame.index))
     return pd.DataFrame(parts, copy=False), found
+
+
+def beside(
+    spine: pd.DataFrame,
+    view: pa.Table,
+    *,
+    columns: Sequence[str],
+    entity: Sequence[str],
+    spine_time: str,
+    event_time: str,
+    created_time: str | None = None,
+    ttl: pd.Timedelta | None = None,
+) -> pd.DataFrame:
+    """A spine with some columns of one view that is at hand, as known at the spine's time; no row lost, none merged.
+
+    >>> spine = pd.DataFrame({"k": ["a"], "t": pd.to_datetime(["2013-01-01 10:15"], utc=True)})
+    >>> at = pa.array(pd.to_datetime(["2013-01-01 09:00", "2013-01-01 11:00"], utc=True))
+    >>> view = pa.table({"k": ["a", "a"], "at": at, "x": [1.5, 2.5]})
+    >>> beside(spine, view, columns=["x"], entity=["k"], spine_time="t", event_time="at")["x"].tolist()
+    [1.5]
+    """
+    rows = view.to_pandas()
+    at = as_of.positions(
+        spine,
+        rows,
+        entity=entity,
+        spine_time=spine_time,
+        event_time=event_time,
+        created_time=created_time,
+        ttl=ttl,
+    )
+    parts = {str(name): spine[name] for name in spine.columns} | _taken(rows, columns, at, spine.index)
+    return pd.DataFrame(parts, copy=False)
+
+
+def _taken(rows: pd.DataFrame, columns: Sequence[str], at: as_of.Positions, index: pd.Index) -> dict[str, pd.Series]:
+    complete = bool((at >= 0).all())
+    found = {}
+    for name in columns:
+        values = rows[name].array
+        taken = values.take(at) if complete else values.take(at, allow_fill=True)
+        found[name] = pd.Series(taken, index=index, name=name, copy=False)
+    return found
+
+
+def _coded(spine: pd.DataFrame, tables: Sequence[Pinned], labels: Labels) -> pd.DataFrame:
+    """The keys and the time of the spine; a text that several views are joined by is numbered once for all of them."""
+    wanted = Counter(key for table in tables for key in table.entity)
+    columns = dict.fromkeys([*wanted, *([labels.event_time] if labels.event_time else [])])
+    found = {
+        name: pd.Series(_categorical(pa.chunked_array([pa.array(spine[name], from_pandas=True)])), index=spine.index)
+        if wanted[name] > 1 and pd.api.types.is_string_dtype(spine[name].dtype)
+        else spine[name]
+        for name in columns
+    }
+    return pd.DataFrame(found, copy=False)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 from app.domain.ids import Ref
 from app.services.features.checking import check
 from app.services.features.computing import Computed, compute
-from app.services.features.future import prove
+from app.services.features.future import ROWS_IN_A_BUILD, prove
 from app.services.features.planning import Plan, Record, TablePlan, lost_tables, plan
 from app.services.features.reading import folder_of, info_of
 from app.services.features.sources import code_of
@@ -51,7 +51,7 @@ def build(task: TaskContext) -> FeatureSetBuilt:
     changed = tuple(name for name, table in planned.tables.items() if table.has_new_rules)
     if changed:
         task.progress(1, 2, "testing that no rule reads the future")
-        prove(run.store, project, planned, changed)
+        prove(run.store, project, planned, changed, rows=ROWS_IN_A_BUILD)
     tables = {}
     for at, table in enumerate(planned.tables.values()):
         task.progress(len(planned.tables) + at, 2 * len(planned.tables), f"publishing {table.function}")

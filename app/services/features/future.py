@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from app.features.future import Leak
 
 ROWS = 20_000
-"""How many rows of each source the test looks at: the newest."""
+"""How many rows of each source `features test` looks at: the newest."""
+ROWS_IN_A_BUILD = 4_000
 CUTS = (0.3, 0.7)
 """Which shares of each source's rows come before a cut."""
 Frames = Mapping[str, "pd.DataFrame"]
@@ -38,7 +39,9 @@ class Tested:
         return f"{len(self.tables)} tables read no future at {self.cuts} cuts of {self.rows:,} rows"
 
 
-def prove(store: Store, project: OpenProject, planned: Plan, only: tuple[str, ...] | None = None) -> Tested:
+def prove(
+    store: Store, project: OpenProject, planned: Plan, only: tuple[str, ...] | None = None, rows: int = ROWS
+) -> Tested:
     """Compute the tables with and without what came after a cut; raises BadInput for the first one that differs.
 
     A row counts as known by the later of its event and created time; a view by entity alone as known with its entity.
@@ -46,7 +49,7 @@ def prove(store: Store, project: OpenProject, planned: Plan, only: tuple[str, ..
     import pandas as pd
 
     tables = tuple(name for name in (only or wanted_functions(project)) if name in planned.tables)
-    frames = _newest_rows(store, project, planned, tables)
+    frames = _newest_rows(store, project, planned, tables, rows)
     times = {
         source: pd.to_datetime(frame[time], utc=True, errors="coerce")
         for source, frame in frames.items()
@@ -88,7 +91,7 @@ def _time_of(project: OpenProject, source: str) -> str | None:
 
 
 def _newest_rows(
-    store: Store, project: OpenProject, planned: Plan, tables: tuple[str, ...]
+    store: Store, project: OpenProject, planned: Plan, tables: tuple[str, ...], rows: int
 ) -> "dict[str, pd.DataFrame]":
     """The newest snapshots of each source that the tables read, until there are enough rows."""
     from app.data.snapshots import unpack
@@ -99,10 +102,10 @@ def _newest_rows(
         chosen: list[data.SnapshotInfo] = []
         for snapshot in reversed([one for one in planned.snapshots if one.source == source]):
             chosen.insert(0, snapshot)
-            if sum(one.rows for one in chosen) >= ROWS:
+            if sum(one.rows for one in chosen) >= rows:
                 break
         contents = [data.snapshot_bytes(store, one) for one in chosen]
-        frames[source] = unpack(contents, [one.path for one in chosen], source=source).tail(ROWS).reset_index(drop=True)
+        frames[source] = unpack(contents, [one.path for one in chosen], source=source).tail(rows).reset_index(drop=True)
     return frames
 
 

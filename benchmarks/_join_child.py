@@ -1,0 +1,84 @@
+"""Our side of `features_join`, in a process of its own so that its peak memory is its own."""
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from app.features import join, offline
+from app.features.views import ViewColumn
+
+TURNS = 5
+WEATHER = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
+
+
+def flights(spine: str, view: str) -> dict[str, float]:
+    """The join of the two Parquet files that the bare engines do; best of some turns."""
+    seconds, rows, values = [], 0, 0
+    for _ in range(TURNS):
+        begun = time.perf_counter()
+        left = pq.read_table(spine, read_dictionary=["origin"])
+        found = join.beside(
+            left.to_pandas(),
+            pq.read_table(view, read_dictionary=["origin"]),
+            columns=WEATHER,
+            entity=["origin"],
+            spine_time="scheduled_at",
+            event_time="known_at",
+            ttl=pd.Timedelta(hours=6),
+        )
+        seconds.append(time.perf_counter() - begun)
+        rows, values = len(found), int(found["pressure"].notna().sum())
+    return {"seconds": min(seconds), "rows": rows, "values": values}
+
+
+def many(folder: str, rows: int) -> dict[str, float]:
+    """Ten views at once beside a spine of so many rows: half newest rows, half windows."""
+    random = np.random.default_rng(7)
+    place = Path(folder)
+    start = np.datetime64("2013-01-01", "us")
+
+    def times(size: int) -> pd.Series:
+        moments = start + random.integers(0, 365 * 86_400, size).astype("timedelta64[s]")
+        return pd.Series(pd.DatetimeIndex(moments).tz_localize("UTC").as_unit("us"))
+
+    keys = pd.Series([f"k{number:05}" for number in range(20_000)], dtype="str")
+    spine = pd.DataFrame(
+        {"k": keys.take(random.integers(0, len(keys), rows)).array, "t": times(rows), "y": random.integers(0, 2, rows)}
+    ).sort_values("t", ignore_index=True)
+    facts = pd.DataFrame(
+        {
+            "k": keys.take(random.integers(0, len(keys), 500_000)).array,
+            "at": times(500_000),
+            "x": random.normal(size=500_000),
+        }
+    )
+    tables = []
+    for number in range(10):
+        version = offline.publish(place / f"v{number}", facts, digest="x")
+        tables.append(_pinned(place, number, version))
+    labels = join.Labels(("k",), "t", None, "y")
+    begun = time.perf_counter()
+    frame, columns = join.with_features(join.Spine(spine, np.arange(rows), pa.table({"k": spine["k"]})), tables, labels)
+    return {"seconds": time.perf_counter() - begun, "rows": len(frame), "values": len(columns)}
+
+
+def _pinned(place: Path, number: int, version: int) -> join.Pinned:
+    from app.features.history import Aggregate
+
+    day = pd.Timedelta(hours=24 * (number + 1))
+    windows = (Aggregate(f"mean{number}", "mean", "x", day),) if number % 2 else ()
+    columns = (ViewColumn(f"mean{number}", "number"),) if windows else (ViewColumn("x", "number"),)
+    return join.Pinned(f"v{number}", place / f"v{number}", version, columns, ("k",), "at", None, day, windows)
+
+
+if __name__ == "__main__":
+    told = flights(*sys.argv[2:4]) if sys.argv[1] == "flights" else many(sys.argv[2], int(sys.argv[3]))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({**told, "peak_bytes": peak}))
