@@ -280,6 +280,7 @@ def _keep_lock_and_diff(session: Session, run: Run) -> None:
     artifacts.put(session, this_lock(), kind="lock", media_type="text/plain", now=now())
     if run.diff is None:
         run.diff = artifacts.put(session, b"", kind="diff", media_type="text/x-diff", now=now())
+    session.flush()
 
 
 def _settle_estimate(session: Session, run: Run, heart: "Heart", seconds: float) -> None:

@@ -36,7 +36,16 @@ def test_a_run_that_ends_well_has_every_field_of_the_record(store: Store, projec
     row = only_run(store)
     assert row.state is RunState.COMPLETED
     assert row.stages_done == row.stages == 1
-    for name in ("started_at", "finished_at", "duration_s", "seed", "charter_digest", "lock_digest", "peak_rss_bytes"):
+    for name in (
+        "started_at",
+        "finished_at",
+        "duration_s",
+        "seed",
+        "charter_digest",
+        "lock_digest",
+        "diff",
+        "peak_rss_bytes",
+    ):
         assert getattr(row, name) is not None, name
     with store.read() as session:
         task_row = session.exec(select(Task)).one()
