@@ -105,7 +105,6 @@ class Reader:
 
     def _rows_elsewhere(self, sql: str, parameters: Mapping[str, Any]) -> list[Row]:
         from sqlalchemy import create_engine, text
-
         from sqlalchemy.exc import DatabaseError
 
         if self._engine is None:
