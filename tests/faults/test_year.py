@@ -48,7 +48,7 @@ def test_every_month_asks_for_one_arrival_and_all_rows_are_there(
     expected = {source: sum(pq.read_metadata(file).num_rows for file in found) for source, found in files.items()}
     assert {source: rows_in[source] for source in expected} == expected
     assert expected["flights"] == 336_776
-    assert causes[-1] == "2 files: flights-2013-12.parquet, weather-2013-12.parquet"
+    assert "2013-12.parquet" in causes[-1]
     assert store.reader.value("SELECT count(*) FROM run WHERE state = 'failed'") == 0
     assert requested(watching, seconds=3) == []
 

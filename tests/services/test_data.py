@@ -119,7 +119,7 @@ def test_a_required_column_that_is_dropped_refuses_and_names_the_requirement(
     with pytest.raises(BadInput, match=r"'home' is not there.*\[sources.homes.columns.home\]"):
         take_in(store, project, "homes")
 
-    assert counts(store) == (0, 0, 0, 0)
+    assert counts(store)[:3] == (0, 0, 0)  # the run keeps its environment, nothing of the data
 
 
 def test_a_file_that_cannot_be_read_leaves_nothing_and_later_files_come_in(workspace: Workspace, store: Store) -> None:
