@@ -58,6 +58,6 @@ def test_freshness_needs_a_limit_and_a_time() -> None:
     now, old = datetime(2013, 1, 3, tzinfo=UTC), datetime(2013, 1, 1, tzinfo=UTC)
 
     assert stale(old, Source(path="*"), now=now) == ""
-    assert stale(None, Source(path="*", max_age_hours=1), now=now) == ""
-    assert stale(old, Source(path="*", max_age_hours=48), now=now) == ""
-    assert "48 h old" in stale(old, Source(path="*", max_age_hours=47), now=now)
+    assert stale(None, Source(path="*", time="at", max_age_hours=1), now=now) == ""
+    assert stale(old, Source(path="*", time="at", max_age_hours=48), now=now) == ""
+    assert "48 h old" in stale(old, Source(path="*", time="at", max_age_hours=47), now=now)
