@@ -212,9 +212,11 @@ def test_a_store_as_of_a_moment_serves_what_was_known_then(
     workspace: Workspace, store: Store, project: OpenProject
 ) -> None:
     parameters = {"at": "2013-01-03T12:00:00Z"}
-    with running(store, project, "materialize", stages=1, parameters=parameters) as run:
-        with run.task("materialize") as task:
-            done = features.materialize(task)
+    with (
+        running(store, project, "materialize", stages=1, parameters=parameters) as run,
+        run.task("materialize") as task,
+    ):
+        done = features.materialize(task)
 
     reader = OnlineReader.of(workspace)
     (found,) = reader.get("homes", {"town": "ulm"}, view="rates_in_town", at=datetime(2013, 1, 3, 13, tzinfo=UTC))
