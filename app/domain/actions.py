@@ -122,15 +122,6 @@ ACTIONS: tuple[Action, ...] = (
         needs=OPERATE,
         weight=12,
     ),
-    Action(
-        "features.test",
-        "t",
-        "bring the features online and compare them with the offline store",
-        on=(FEATURES,),
-        short="online and compare",
-        needs=OPERATE,
-        weight=11,
-    ),
     Action("data.import", "i", "import a file into the source", on=(DATA,), short="import", needs=OPERATE, weight=7),
     Action("snapshot.compare", "c", "compare two marked snapshots", on=("snapshots",), short="compare", weight=11),
     Action(
@@ -147,6 +138,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("ticket.take", "a", "take a ticket", on=("tickets",), short="take", needs=OPERATE, weight=14),
     Action(
         "ticket.close", "x", "close a ticket with an answer", on=("tickets",), short="close", needs=OPERATE, weight=13
+    ),
+    Action(
+        "features.test",
+        "t",
+        "bring the features online and compare them with the offline store",
+        on=(FEATURES,),
+        short="online and compare",
+        needs=OPERATE,
+        weight=11,
     ),
     Action("run.again", "r", "run again", on=(RUNS, RUN), needs=OPERATE, weight=12),
     Action("run.cancel", "x", "cancel", on=(RUNS, RUN), needs=OPERATE, weight=11),

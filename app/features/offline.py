@@ -91,6 +91,39 @@ def find(folder: Path, digest: str) -> int | None:
     return None
 
 
+def read_files(folder: Path, version: int) -> pa.Table:
+    """The rows of one version from its files as they are now, whatever the log says of them; raises Damaged."""
+    import pyarrow.parquet as pq
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError, TableNotFoundError
+
+    try:
+        table = DeltaTable(str(folder), version=version)
+        stored = {field.name: str(field.metadata.get(ORIGINAL, field.name)) for field in table.schema().fields}
+        rows = pa.concat_tables(pq.ParquetFile(file.removeprefix("file://")).read() for file in table.file_uris())
+        return rows.rename_columns([stored[name] for name in rows.column_names]).replace_schema_metadata(None)
+    except (DeltaError, TableNotFoundError, OSError, KeyError, pa.ArrowException) as error:
+        reason = visible(str(error).split("\n", 1)[0], longest=160)
+        raise Damaged(
+            f"version {version} of the features {folder.name!r} cannot be read: {reason}",
+            next_step="trainmaster features build",
+        ) from None
+
+
+def changed_by_hand(folder: Path, version: int) -> int | None:
+    """The newest version when it is later than `version` and its commit is none of ours; None when nobody was there."""
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError, TableNotFoundError
+
+    try:
+        newest = DeltaTable(str(folder)).history(1)
+    except (DeltaError, TableNotFoundError, OSError):
+        return None
+    if not newest or DIGEST in newest[0] or int(newest[0]["version"]) <= version:
+        return None
+    return int(newest[0]["version"])
+
+
 def has(folder: Path, version: int) -> bool:
     """Whether a version's commit is there; its data files are only looked for when it is read."""
     return (folder / "_delta_log" / f"{version:020}.json").is_file()

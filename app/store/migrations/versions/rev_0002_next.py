@@ -410,6 +410,13 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("device", sa.String(length=16), server_default="cpu", nullable=False))
         batch_op.add_column(sa.Column("diff", sa.String(length=64), nullable=True))
         batch_op.create_index(batch_op.f("ix_run_diff"), ["diff"], unique=False)
+        batch_op.create_index(
+            "run_archived",
+            ["archived_at"],
+            unique=False,
+            sqlite_where=sa.text("archived_at IS NOT NULL"),
+            postgresql_where=sa.text("archived_at IS NOT NULL"),
+        )
         batch_op.create_index("run_by_commit", ["commit", "id"], unique=False)
         batch_op.create_index("run_by_person", ["requested_by", "id"], unique=False)
         batch_op.create_foreign_key("run_diff_is_an_artifact", "artifact", ["diff"], ["digest"], ondelete="RESTRICT")
