@@ -43,7 +43,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ROWS, published=st.integers(0, 14), ttl=st.sampled_from([None, 0, 3]))
 def test_an_online_read_is_the_join_at_that_moment(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[Any, ...]], published: int, ttl: int | None

@@ -50,7 +50,7 @@ def table_of(rows: list[tuple[Any, ...]]) -> pa.Table:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(rows=FACTS, published=st.integers(0, 16))
 def test_every_moment_after_a_publish_reads_as_the_offline_windows(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[Any, ...]], published: int

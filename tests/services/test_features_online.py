@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.domain.errors import BadInput, NotFound
+from app.domain.errors import BadInput, NotFound, Unavailable
 from app.domain.problem import Task
 from app.domain.workspace import Workspace
 from app.learning.signature import Feature, Signature
@@ -179,3 +179,49 @@ def test_a_planted_difference_is_found(
     kept = skew_checks(store.reader, project="homes")[0]
     assert kept.differences == found.differences > 0
     assert len(json.loads(content_of(store.reader, kept.report))["differences"]) == found.differences
+
+
+def test_the_online_store_is_a_file_unless_the_workspace_names_a_server(workspace: Workspace) -> None:
+    workspace.marker.write_text('[online]\nurl = "mysql://there"\n')
+    with pytest.raises(BadInput, match="must begin with postgresql://"):
+        features.open_online(workspace)
+
+    workspace.marker.write_text('[online]\nurl = "postgresql://tester@127.0.0.1:1/none"\n')
+    away = features.open_online(workspace)
+    with pytest.raises(Unavailable, match="the online store does not answer"):
+        away.views("homes")
+
+
+def test_an_unbuilt_version_and_a_wrong_moment_are_refused(
+    workspace: Workspace, store: Store, project: OpenProject
+) -> None:
+    for parameters, error, says in (
+        ({"feature_set": 9}, NotFound, "no version 9"),
+        ({"feature_set": "x"}, BadInput, "'x', not a version"),
+        ({"at": "2013-01-01"}, BadInput, "no moment with a time zone"),
+    ):
+        with (
+            pytest.raises(error, match=says),
+            running(store, project, "materialize", stages=1, parameters=parameters) as run,
+            run.task("materialize") as task,
+        ):
+            features.materialize(task)
+
+
+def test_a_store_as_of_a_moment_serves_what_was_known_then(
+    workspace: Workspace, store: Store, project: OpenProject
+) -> None:
+    parameters = {"at": "2013-01-03T12:00:00Z"}
+    with (
+        running(store, project, "materialize", stages=1, parameters=parameters) as run,
+        run.task("materialize") as task,
+    ):
+        done = features.materialize(task)
+
+    reader = OnlineReader.of(workspace)
+    (found,) = reader.get("homes", {"town": "ulm"}, view="rates_in_town", at=datetime(2013, 1, 3, 13, tzinfo=UTC))
+    reader.close()
+
+    assert found.values == {"rate": 2.5}
+    assert [view.waiting for view in done.views if view.view == "rates_in_town"] == [1]
+    assert features.verify_skew(store, project).differences == 0
