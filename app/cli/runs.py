@@ -92,7 +92,7 @@ def show(run: RunKey, workspace: WorkspaceDir = None, json: Json = False) -> Non
         key = detail.row.key
         tasks, metrics = runs.tasks_of(reader, key), runs.metrics_of(reader, key)
         parameters = runs.parameters_of(reader, key)
-        usage, estimate, again = usage_of(reader, key), estimate_of(reader, key), verdict_of(reader, key)
+        usage, estimate, again = usage_of(reader, key), estimate_of(reader, key), reproduction_of(reader, key)
         admissions = admissions_of(reader, key)
         notes, baseline = runs.notes_of(reader, key), runs.baseline_of(reader, detail.row.project) == key
     document = {

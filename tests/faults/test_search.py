@@ -63,7 +63,7 @@ def doomed(root: Path, at: int) -> None:
             store.write = counted  # type: ignore[method-assign,assignment]
             return real(*args)  # type: ignore[arg-type]
 
-        experiments.search = search
+        experiments.search = search  # type: ignore[assignment]
         search_on(store, open_project(Workspace(root), "late"))
 
 
@@ -97,7 +97,7 @@ def test_a_killed_search_loses_at_most_the_running_trial(store: Store, workspace
     time.sleep(0.3)
     assert children_of_searches() <= before, "the child of a killed search goes on"
     with store.read() as session:
-        key = session.execute(select(Experiment.key)).scalars().one()
+        key = session.execute(select(col(Experiment.key))).scalars().one()
     left = tried(store, key)
     assert [entry[0] for entry in left] == list(range(len(left)))
     finished = [entry for entry in left if entry[1] not in ("lost", "running")]

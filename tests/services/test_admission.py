@@ -37,7 +37,7 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> list[Memory]:
 
 def decisions(store: Store) -> list[tuple[str, str]]:
     with store.read() as session:
-        return [(row.decision, row.says) for row in session.exec(select(Admission).order_by("id")).all()]  # type: ignore[arg-type]
+        return [(row.decision, row.says) for row in session.exec(select(Admission).order_by("id")).all()]
 
 
 def test_a_run_that_fits_begins_and_its_estimate_is_compared_with_what_it_needed(

@@ -86,7 +86,7 @@ def collect(store: Store, *, by: str, now: datetime | None = None) -> Plan:
         tables = dict(HISTORIES)
         for thing in found.free:
             if thing.kind in tables:
-                table = metadata.tables[str(tables[thing.kind].__tablename__)]
+                table = metadata.tables[str(getattr(tables[thing.kind], "__tablename__"))]
                 connection.execute(delete(table).where(table.c.run_id == ids[thing.key]))
         audit.record(
             session,
