@@ -8,7 +8,19 @@ from app.orchestration.client import Json, Orchestrator
 
 POOL = "trainmaster"
 WORKER_TYPE = "trainmaster"
-FLOWS = ("ingest", "features", "train", "experiment", "deploy", "predict", "monitor", "arrival", "pipeline", "ci")
+FLOWS = (
+    "ingest",
+    "features",
+    "materialize",
+    "train",
+    "experiment",
+    "deploy",
+    "predict",
+    "monitor",
+    "arrival",
+    "pipeline",
+    "ci",
+)
 
 PARAMETERS: Json = {
     "title": "Parameters",
