@@ -11,14 +11,14 @@ from sqlmodel import Session, col
 from app.services.workspaces import now as clock
 from app.store import audit
 from app.store.engine import Store
-from app.store.tables import Artifact, Chunk, LogLine, MetricPoint, ResourceSample, metadata
+from app.store.tables import Artifact, Chunk, metadata
 
 YOUNG = timedelta(hours=1)
 """What was written so recently may be about to be named by the transaction that needs it."""
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 _NEVER_NAMES = {"artifact", "chunk", "log_line", "metric", "metric_point", "resource_sample", "task", "audit_event"}
 """Tables whose texts are told to people, or hold no names of artifacts."""
-HISTORIES = (("metric history", MetricPoint), ("log", LogLine), ("resource trace", ResourceSample))
+HISTORIES = (("metric history", "metric_point"), ("log", "log_line"), ("resource trace", "resource_sample"))
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def collect(store: Store, *, by: str, now: datetime | None = None) -> Plan:
         tables = dict(HISTORIES)
         for thing in found.free:
             if thing.kind in tables:
-                table = metadata.tables[str(getattr(tables[thing.kind], "__tablename__"))]
+                table = metadata.tables[tables[thing.kind]]
                 connection.execute(delete(table).where(table.c.run_id == ids[thing.key]))
         audit.record(
             session,
@@ -162,7 +162,7 @@ _OWN = {
     "run_tag",
     "run_note",
     "run_artifact",
-    *(str(t.__tablename__) for _, t in HISTORIES),
+    *(name for _, name in HISTORIES),
 }
 """Tables that hold the run itself; a row of any other table that names it came from it."""
 
@@ -183,8 +183,7 @@ def _born(history: str) -> str:
 def _histories(session: Session) -> Iterator[tuple[Thing, bool]]:
     """History, log and trace of each run that has one."""
     connection = session.connection()
-    for kind, table in HISTORIES:
-        name = str(table.__tablename__)
+    for kind, name in HISTORIES:
         counts: Mapping[int, int] = {
             int(run): int(rows)
             for run, rows in connection.exec_driver_sql(f"SELECT run_id, count(*) FROM {name} GROUP BY run_id")  # noqa: S608
