@@ -1,4 +1,4 @@
-"""The checks of the reference architecture's steps 4 to 23, each from a shell without a terminal, on one small project."""
+"""The checks of the reference architecture's steps 4 to 23, each from a shell without a terminal."""
 
 import json
 import os
@@ -193,7 +193,7 @@ def test_4_a_required_column_that_was_dropped_refuses_the_ingest(shell: Shell) -
 def test_5_the_profile_of_a_snapshot_is_in_the_lineage(shell: Shell) -> None:
     snapshot = next(row for row in shell.tm("data", "snapshots") if row["source"] == "homes")
 
-    nodes = shell.tm("lineage", f"snapshot:{snapshot['snapshot']}")["nodes"]
+    nodes = shell.tm("lineage", f"snapshot:{snapshot['key']}")["nodes"]
 
     (profile,) = [node for node in nodes if node["kind"] == "profile"]
     assert len(profile["digest"]) == 64
@@ -237,7 +237,7 @@ def test_9_the_same_input_adds_nothing_and_ten_new_rows_move_the_watermark(shell
     after = shell.tm("data", "snapshots")
 
     assert again == before
-    (new,) = [row for row in after if row["snapshot"] not in {one["snapshot"] for one in before}]
+    (new,) = [row for row in after if row["key"] not in {one["key"] for one in before}]
     assert new["rows"] == 10
     assert new["watermark"] > max(row["watermark"] for row in before if row["source"] == "homes")
 
@@ -301,7 +301,7 @@ def test_17_a_model_of_uncommitted_code_is_not_promotable(shell: Shell, trained:
 
 
 def test_18_the_version_of_features_that_a_model_refers_to_cannot_be_removed(shell: Shell, trained: str) -> None:
-    version = shell.tm("models", "show", "homes", "1")["features_version"]
+    version = shell.tm("models", "show", "homes", "1")["features"]
 
     told = shell.tm("features", "prune", str(version), ok=False)
 
@@ -311,7 +311,7 @@ def test_18_the_version_of_features_that_a_model_refers_to_cannot_be_removed(she
 
 def test_20_twice_the_same_input_is_the_same_model(shell: Shell, trained: str) -> None:
     version = shell.tm("models", "show", "homes", "1")
-    again = shell.tm("train", "run", "--features", str(version["features_version"]))
+    again = shell.tm("train", "run", "--features", str(version["features"]))
     number = again["model"].partition("/")[2]
 
     assert trained

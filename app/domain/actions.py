@@ -17,7 +17,7 @@ class Permission(StrEnum):
 
 EVERYWHERE, LIST = "everywhere", "list"
 OVERVIEW, DATA, RUNS, RUN, COMPARE = "overview", "data", "runs", "run", "compare"
-EXPERIMENTS = "experiments"
+EXPERIMENTS, FEATURES = "experiments", "features"
 REGISTRY, MONITORING, INFRASTRUCTURE, CI = "registry", "monitoring", "infrastructure", "ci"
 TABBED = (DATA, RUN, COMPARE, REGISTRY, MONITORING)
 
@@ -122,6 +122,32 @@ ACTIONS: tuple[Action, ...] = (
         short="ingest or build",
         needs=OPERATE,
         weight=12,
+    ),
+    Action("data.import", "i", "import a file into the source", on=(DATA,), short="import", needs=OPERATE, weight=7),
+    Action("snapshot.compare", "c", "compare two marked snapshots", on=("snapshots",), short="compare", weight=11),
+    Action(
+        "contract.agree", "a", "sign the contract for a role", on=("contract",), short="sign", needs=OPERATE, weight=11
+    ),
+    Action(
+        "quarantine.repair", "e", "repair a row's values", on=("quarantine",), short="repair", needs=OPERATE, weight=15
+    ),
+    Action("quarantine.release", "a", "release rows", on=("quarantine",), short="release", needs=OPERATE, weight=14),
+    Action(
+        "quarantine.reject", "x", "reject rows for good", on=("quarantine",), short="reject", needs=OPERATE, weight=13
+    ),
+    Action("ticket.open", "e", "write a ticket", on=("tickets",), short="write", needs=OPERATE, weight=15),
+    Action("ticket.take", "a", "take a ticket", on=("tickets",), short="take", needs=OPERATE, weight=14),
+    Action(
+        "ticket.close", "x", "close a ticket with an answer", on=("tickets",), short="close", needs=OPERATE, weight=13
+    ),
+    Action(
+        "features.test",
+        "t",
+        "bring the features online and compare them with the offline store",
+        on=(FEATURES,),
+        short="online and compare",
+        needs=OPERATE,
+        weight=11,
     ),
     Action("run.again", "r", "run again", on=(RUNS, RUN), needs=OPERATE, weight=12),
     Action("run.cancel", "x", "cancel", on=(RUNS, RUN, EXPERIMENTS), needs=OPERATE, weight=11),

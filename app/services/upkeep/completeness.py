@@ -36,7 +36,8 @@ def gaps_of_runs(connection: Connection) -> Iterator[tuple[str, str]]:
         yield str(key), f"completed run {key} does not know its {', '.join(str(gaps_found).split())}"
     missing = " OR ".join(f"t.{name} IS NULL" for name in OF_TASK)
     sql = f"""SELECT r.key, t.name FROM task t JOIN run r ON r.id = t.run_id
-        WHERE r.state = 'completed' AND (t.state = 'running' OR (t.state = 'completed' AND ({missing}))) ORDER BY t.id"""  # noqa: S608
+        WHERE r.state = 'completed' AND (t.state = 'running' OR (t.state = 'completed' AND ({missing})))
+        ORDER BY t.id"""  # noqa: S608
     for key, name in connection.exec_driver_sql(sql):
         yield str(key), f"run {key} completed and its task {name} does not know when it ended"
 
