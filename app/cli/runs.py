@@ -84,26 +84,26 @@ def list_runs(
 def show(run: RunKey, workspace: WorkspaceDir = None, json: Json = False) -> None:
     """Show one run: its record, tasks, parameters and metrics."""
     from app.store.queries import runs
-    from app.store.queries.evaluation import verdict_of
-    from app.store.queries.machine import admissions_of, estimate_of, usage_of
+    from app.store.queries.evaluation import verdict_of as judged_of
+    from app.store.queries.machine import admissions_of, estimate_of, usage_of, verdict_of
 
     with reading(workspace) as (_, reader):
         detail = runs.run_detail(reader, run)
         key = detail.row.key
         tasks, metrics = runs.tasks_of(reader, key), runs.metrics_of(reader, key)
         parameters = runs.parameters_of(reader, key)
-        usage, estimate, again = usage_of(reader, key), estimate_of(reader, key), reproduction_of(reader, key)
+        usage, estimate, again = usage_of(reader, key), estimate_of(reader, key), verdict_of(reader, key)
         admissions = admissions_of(reader, key)
         notes, baseline = runs.notes_of(reader, key), runs.baseline_of(reader, detail.row.project) == key
     document = {
         "run": key,
         **{name: value for name, value in _as_dict(detail.row).items() if name not in ("id", "key")},
         **{name: value for name, value in _as_dict(detail).items() if name not in ("row", "parameters")},
+        "verdict": judged_of(detail.row.state, detail.row.error, parameters) if detail.row.flow == "train" else None,
         "usage": usage,
         "estimate": estimate,
         "admissions": admissions,
         "reproduced": again.verdict if again else None,
-        "verdict": verdict_of(detail.row.state, detail.row.error, parameters) if detail.row.flow == "train" else None,
         "tasks": tasks,
         "parameters": parameters,
         "metrics": metrics,

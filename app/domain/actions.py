@@ -17,8 +17,7 @@ class Permission(StrEnum):
 
 EVERYWHERE, LIST = "everywhere", "list"
 OVERVIEW, DATA, RUNS, RUN, COMPARE = "overview", "data", "runs", "run", "compare"
-FEATURES = "features"
-EXPERIMENTS = "experiments"
+EXPERIMENTS, FEATURES = "experiments", "features"
 REGISTRY, MONITORING, INFRASTRUCTURE, CI = "registry", "monitoring", "infrastructure", "ci"
 TABBED = (DATA, RUN, COMPARE, REGISTRY, MONITORING)
 

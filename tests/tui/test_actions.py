@@ -82,7 +82,7 @@ def test_a_letter_keeps_its_idea_on_every_screen() -> None:
 
 def test_the_table_lists_every_action_once_and_the_readme_gets_it() -> None:
     assert [row[1] for row in table()] == [action.id for action in ACTIONS]
-    assert "| `x` | cancel | runs, run | run.cancel |" in markdown()
+    assert "| `x` | cancel | runs, run, experiments | run.cancel |" in markdown()
 
 
 def test_lists_do_what_the_table_says_of_lists() -> None:
