@@ -37,7 +37,11 @@ def watch(task: TaskContext) -> dict[str, object]:
 @flow("arrival", stages=4)
 def arrival(run: RunContext) -> dict[str, object]:
     """Follow new data from the files to the alerts; what has nothing to do says so."""
-    summary: dict[str, object] = {"ingest": take_in(run), "features": build(run)}
+    taken = take_in(run)
+    if run.parameters.get("polled") and not taken["snapshots"]:
+        run.plan(1)
+        return {"ingest": taken, "says": "nothing new"}
+    summary: dict[str, object] = {"ingest": taken, "features": build(run)}
     summary["predict"] = answer(run)
     summary["monitor"] = watch(run)
     return summary

@@ -156,7 +156,7 @@ def test_what_it_made_agrees_at_every_door(shell: Shell) -> None:
 
     versions = shell.json("trainmaster models ls --json")
     lineage = shell.json("trainmaster lineage model:flight-delay@production --json")
-    snapshots = shell.json("trainmaster data ls --json")
+    snapshots = shell.json("trainmaster data snapshots --json")
     commit = shell.run("git rev-parse HEAD").strip()
 
     assert [(v["model"], v["version"], v["stage"]) for v in versions] == [("flight-delay", 1, "production")]
@@ -174,7 +174,7 @@ def test_what_it_made_agrees_at_every_door(shell: Shell) -> None:
 
 def test_cancelled_flights_are_in_quarantine_and_the_books_balance(shell: Shell) -> None:
     counts = shell.json("trainmaster data quarantine --json")
-    snapshots = shell.json("trainmaster data ls --json")
+    snapshots = shell.json("trainmaster data snapshots --json")
 
     assert all(one["rows_in"] == one["rows"] + one["quarantined"] for one in snapshots)
     assert sum(one["rows_in"] for one in snapshots if one["source"] == "flights") == 27_004 + 24_951 + 28_834

@@ -1,9 +1,10 @@
-"""`trainmaster data`: snapshots, ingest, quarantine."""
+"""`trainmaster data`: sources, snapshots, ingest, quarantine."""
 
 from typing import Annotated
 
 import typer
 
+from app.cli import quarantine
 from app.cli.render import emit, say, short_time, table
 from app.cli.session import Json, Limit, ProjectName, WorkspaceDir, chosen_project, group, opened, reading
 
@@ -11,6 +12,37 @@ commands = group("Sources, snapshots and quarantine.")
 
 
 @commands.command("ls")
+def list_sources(workspace: WorkspaceDir = None, project: ProjectName = None, json: Json = False) -> None:
+    """List the sources that the projects declare: rows, freshness and watermark."""
+    from app.services.data import source_states
+
+    with reading(workspace) as (place, reader):
+        rows = source_states(reader, place, project=project)
+    emit(
+        rows,
+        as_json=json,
+        human=lambda: table(
+            ["project", "source", "kind", "snapshots", "rows", "quarantined", "watermark", "taken", "age"],
+            [
+                (
+                    row.project,
+                    row.source,
+                    row.kind,
+                    row.snapshots,
+                    row.rows,
+                    row.quarantined,
+                    row.watermark or "",
+                    short_time(row.refreshed_at) if row.refreshed_at else "never",
+                    row.age,
+                )
+                for row in rows
+            ],
+            empty="no project declares a source yet; begin with: trainmaster init NAME --from FILE",
+        ),
+    )
+
+
+@commands.command("snapshots")
 def list_snapshots(
     workspace: WorkspaceDir = None, project: ProjectName = None, limit: Limit = 50, json: Json = False
 ) -> None:
@@ -41,6 +73,74 @@ def list_snapshots(
     )
 
 
+@commands.command("test")
+def probe(
+    source: Annotated[str, typer.Argument(help="The source.")],
+    workspace: WorkspaceDir = None,
+    project: ProjectName = None,
+    rows: Annotated[int, typer.Option(min=1, max=100, help="How many rows to show.")] = 5,
+    json: Json = False,
+) -> None:
+    """Check the connection of a source and show a few of its rows; nothing is taken in."""
+    from app.services.data import try_source
+    from app.services.workspaces import open_project
+
+    with reading(workspace) as (place, _):
+        tested = try_source(open_project(place, chosen_project(place, project)), source, rows=rows)
+    emit(
+        tested,
+        as_json=json,
+        human=lambda: table(
+            list(tested.columns) or ["rows"],
+            [tuple("" if row[name] is None else row[name] for name in tested.columns) for row in tested.rows],
+            empty="no row",
+        ),
+    )
+    if not json:
+        say(tested.says)
+
+
+@commands.command()
+def secret(
+    name: Annotated[str, typer.Argument(help="The NAME of ${NAME}.")],
+    workspace: WorkspaceDir = None,
+    json: Json = False,
+) -> None:
+    """Set a secret that sources refer to as ${NAME}: typed unseen, or one line on stdin."""
+    import getpass
+    import sys
+
+    from app.services.data import set_secret
+
+    value = getpass.getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    with opened(workspace) as (place, store):
+        done = set_secret(store, place, name, value)
+    emit(done, as_json=json, human=lambda: print(done.says))
+
+
+@commands.command()
+def receive(
+    source: Annotated[str, typer.Argument(help="A source with a stream of stdin:, tcp:// or unix:.")],
+    workspace: WorkspaceDir = None,
+    project: ProjectName = None,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds of a micro-batch.")] = 10.0,
+    json: Json = False,
+) -> None:
+    """Keep a stream's lines until it ends, and take them in batch by batch."""
+    from app.cli.waiting import run_flow
+    from app.services.data import receive as received
+    from app.services.workspaces import open_project
+
+    total = 0
+    with opened(workspace) as (place, store):
+        name = chosen_project(place, project)
+        for count in received(open_project(place, name), source, seconds=every):
+            total += count
+            row = run_flow(place, store, name, "ingest", {"source": source}, quiet=True)
+            say(f"{count:,} lines: run {row.key} {row.state}")
+    emit({"source": source, "lines": total}, as_json=json, human=lambda: print(f"{total:,} lines were received"))
+
+
 @commands.command()
 def ingest(
     source: Annotated[str | None, typer.Argument(help="The source; default: all of them.")] = None,
@@ -63,42 +163,4 @@ def ingest(
     )
 
 
-@commands.command()
-def quarantine(
-    workspace: WorkspaceDir = None,
-    project: ProjectName = None,
-    source: Annotated[str | None, typer.Option(help="Only rows of this source.")] = None,
-    rule: Annotated[str | None, typer.Option(help="List the rows that broke this rule.")] = None,
-    limit: Limit = 50,
-    json: Json = False,
-) -> None:
-    """Count the rows that were turned away, by rule and reason; with --rule, list them."""
-    from app.store.queries import data
-
-    with reading(workspace) as (_, reader):
-        if rule is not None:
-            rows = data.quarantined_rows(reader, project=project, source=source, rule=rule, limit=limit)
-            emit(
-                rows,
-                as_json=json,
-                human=lambda: table(
-                    ["source", "file", "row", "reason", "content"],
-                    [(row.source, row.file, row.row_number, row.reason, row.content) for row in rows],
-                    empty=f"no row broke {rule}",
-                ),
-            )
-            return
-        counts = data.counts_by_rule(reader, project=project, source=source)
-    emit(
-        counts,
-        as_json=json,
-        human=lambda: table(
-            ["source", "rule", "rows", "reason"],
-            [(count.source, count.rule, count.rows, count.example) for count in counts],
-            empty="no row is in quarantine",
-        ),
-    )
-    if counts and not json:
-        say(
-            f"{sum(count.rows for count in counts)} rows; see some: trainmaster data quarantine --rule {counts[0].rule}"
-        )
+commands.add_typer(quarantine.commands, name="quarantine")

@@ -2,18 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
-from app.data.types import Broken, Mask, quoted, typed
+from app.data.schema import failures
+from app.data.types import Broken, quoted, typed
 from app.domain.errors import BadInput
 from app.domain.project import ColumnRule, Source
 from app.domain.text import visible
-
-if TYPE_CHECKING:
-    import pandera.pandas as pandera
 
 
 @dataclass(frozen=True)
@@ -27,10 +25,16 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Checked:
-    """The typed rows that kept the contract, and those that did not; together they are all rows."""
+    """The typed rows that kept the contract, and those that did not; together they are all rows.
+
+    `whole` are all rows, typed; `batch` says which rules the batch breaks as a whole (null share, row count): then it
+    is to be refused.
+    """
 
     accepted: pd.DataFrame
     rejected: tuple[Rejected, ...]
+    whole: pd.DataFrame
+    batch: tuple[str, ...] = ()
 
 
 def check(frame: pd.DataFrame, source: Source, *, name: str, where: str) -> Checked:
@@ -44,14 +48,15 @@ def check(frame: pd.DataFrame, source: Source, *, name: str, where: str) -> Chec
     """
     require_columns([str(column) for column in frame.columns], source, name=name, where=where)
     frame = frame.reset_index(drop=True)
-    converted, broken = typed(frame, source.columns)
-    broken += _by_rules(converted, source.columns)
-    broken += _repeated(converted, source)
+    converted, broken = typed(frame, source.columns, source.timezone)
+    _require_numbers(converted, source.columns)
+    by_schema, batch = failures(converted, source)
+    broken += by_schema
     if not broken:
-        return Checked(converted, ())
+        return Checked(converted, (), converted, tuple(batch))
     bad = np.logical_or.reduce([found.rows for found in broken])
     accepted = converted[~bad].reset_index(drop=True)
-    return Checked(accepted, tuple(_rejected(frame, broken, source)))
+    return Checked(accepted, tuple(_rejected(frame, broken, source)), converted, tuple(batch))
 
 
 def require_columns(columns: Sequence[str], source: Source, *, name: str, where: str) -> None:
@@ -70,85 +75,33 @@ def require_columns(columns: Sequence[str], source: Source, *, name: str, where:
             )
 
 
-def pandera_schema(source: Source) -> "pandera.DataFrameSchema":
-    """The value rules of a contract as a pandera schema, for notebooks and tests of typed frames.
+def stale(newest: datetime | None, source: Source, *, now: datetime) -> str:
+    """Why the newest row is older than the requirement allows; nothing when it is fresh, or when no limit is set.
 
-    `check` has masks of its own: they say why each row is out, and take a tenth of the time. A property test holds the
-    two together. Uniqueness is not in it: pandera counts missing values as equal, a contract does not.
+    >>> from datetime import UTC
+    >>> source = Source(path="*.csv", time="at", max_age_hours=24)
+    >>> stale(datetime(2013, 1, 1, tzinfo=UTC), source, now=datetime(2013, 1, 3, tzinfo=UTC))
+    'its newest row is 48 h old, at most 24 h are allowed'
     """
-    import pandera.pandas as pandera
-
-    fields: dict[str, Any] = {}
-    for name, rule in source.columns.items():
-        checks: list[Any] = []
-        if rule.minimum is not None:
-            checks.append(pandera.Check.ge(rule.minimum))
-        if rule.maximum is not None:
-            checks.append(pandera.Check.le(rule.maximum))
-        if rule.allowed is not None:
-            checks.append(pandera.Check.isin(list(rule.allowed)))
-        fields[name] = pandera.Column(checks=checks, nullable=not rule.required, required=rule.required)
-    return pandera.DataFrameSchema(fields)
+    if source.max_age_hours is None or newest is None:
+        return ""
+    age_h = (now - newest).total_seconds() / 3600
+    if age_h <= source.max_age_hours:
+        return ""
+    return f"its newest row is {age_h:,.0f} h old, at most {source.max_age_hours:,.0f} h are allowed"
 
 
-def _by_rules(frame: pd.DataFrame, rules: dict[str, ColumnRule]) -> list[Broken]:
-    found: list[Broken] = []
+def _require_numbers(frame: pd.DataFrame, rules: dict[str, ColumnRule]) -> None:
     for name, rule in rules.items():
-        if name not in frame.columns:
+        if name not in frame.columns or (rule.minimum is None and rule.maximum is None):
             continue
         values = frame[name]
-        missing = values.isna().to_numpy()
-        masks = [("required", missing)] if rule.required else []
-        if rule.minimum is not None or rule.maximum is not None:
-            masks += _out_of_range(name, values, rule)
-        if rule.allowed is not None:
-            masks.append(("allowed", ~values.isin(list(rule.allowed)).to_numpy(dtype=bool) & ~missing))
-        found += [Broken(name, kind, rows, _words(kind, rule)) for kind, rows in masks if rows.any()]
-    return found
-
-
-def _out_of_range(name: str, values: pd.Series, rule: ColumnRule) -> list[tuple[str, Mask]]:
-    if not pd.api.types.is_numeric_dtype(values.dtype):
-        if values.isna().all():
-            return []
-        raise BadInput(
-            "a minimum or maximum was set, but the column holds no numbers",
-            where=f"column {visible(name)}",
-            next_step='declare type = "number" for it in project.toml',
-        )
-    numbers = values.to_numpy(dtype="float64", na_value=np.nan)
-    masks: list[tuple[str, Mask]] = []
-    if rule.minimum is not None:
-        masks.append(("minimum", numbers < rule.minimum))
-    if rule.maximum is not None:
-        masks.append(("maximum", numbers > rule.maximum))
-    return masks
-
-
-def _words(kind: str, rule: ColumnRule) -> str:
-    match kind:
-        case "minimum":
-            return f"{{value}} is below {quoted(rule.minimum)}"
-        case "maximum":
-            return f"{{value}} is above {quoted(rule.maximum)}"
-        case "allowed":
-            some = ", ".join(quoted(value) for value in (rule.allowed or ())[:8])
-            return f"{{value}} is not one of {some}"
-        case _:
-            return ""
-
-
-def _repeated(frame: pd.DataFrame, source: Source) -> list[Broken]:
-    found: list[Broken] = []
-    for column, rule in source.columns.items():
-        if rule.unique and column in frame.columns:
-            rows = (frame[column].notna() & frame[column].duplicated()).to_numpy()
-            found.append(Broken(column, "unique", rows, "{value} was there before"))
-    if source.unique_key:
-        key = list(source.unique_key)
-        rows = frame.duplicated(key).to_numpy()
-        found.append(Broken(key[0], "unique_key", rows, f"the same {', '.join(map(visible, key))} were there before"))
-    return [one for one in found if one.rows.any()]
+        if not pd.api.types.is_numeric_dtype(values.dtype) and not values.isna().all():
+            raise BadInput(
+                "a minimum or maximum was set, but the column holds no numbers",
+                where=f"column {visible(name)}",
+                next_step='declare type = "number" for it in project.toml',
+            )
 
 
 def _rejected(frame: pd.DataFrame, broken: Sequence[Broken], source: Source) -> list[Rejected]:
@@ -166,6 +119,7 @@ def _rejected(frame: pd.DataFrame, broken: Sequence[Broken], source: Source) -> 
                 words = f"{shown} is missing{because}"
             else:
                 prefix = "" if one.rule == "unique_key" else f"{shown}: "
-                words = f"{prefix}{one.says.replace('{value}', quoted(value))}{because}"
+                value_words = "a value" if rule is not None and rule.is_private else quoted(value)
+                words = f"{prefix}{one.says.replace('{value}', value_words)}{because}"
             reasons.setdefault(row, []).append((f"{one.column}.{one.rule}", words))
     return [Rejected(row, said[0][0], "; ".join(words for _, words in said)) for row, said in sorted(reasons.items())]

@@ -65,7 +65,7 @@ def propose(raw: Raw, *, target: str | None = None, time: str | None = None, ent
     """Choose target, task, time and entity; raises Refused with the reason, Usage for an unknown column.
 
     >>> frame = pd.DataFrame({"size": [n * 7 % 40 for n in range(40)], "price": [n * 2.5 + n % 7 for n in range(40)]})
-    >>> found = propose(Raw(frame, "homes.csv", "", 0, b"", None))
+    >>> found = propose(Raw(frame, "homes.csv", "", 0))
     >>> found.target.name, found.task, [field.name for field in found.features]
     ('price', <Task.REGRESSION: 'regression'>, ['size'])
     """

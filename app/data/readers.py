@@ -1,22 +1,21 @@
 """Reading a raw file into a frame, or saying exactly what is wrong with it."""
 
-import hashlib
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from app.data import json_lines, separated
-from app.domain.errors import BadInput, NotFound
+from app.data import json_lines, parquet_file, separated
+from app.data.survey import Survey, TextFile, packed_digest, survey
+from app.domain.errors import BadInput, NotFound, Unavailable
 from app.domain.text import visible
 
-MAX_BYTES = 4 << 30
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".jsonl", ".ndjson")
+PARQUET = (".parquet", ".pq")
 COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
+Lines = Callable[[Sequence[int]], list[int]]
 
 
 @dataclass(frozen=True)
@@ -27,14 +26,13 @@ class Raw:
     file: str
     digest: str
     size_bytes: int
-    content: bytes
-    lines_of: Callable[[bytes, Sequence[int]], list[int]] | None
+    lines_of: Lines | None = None
 
     def places(self, rows: Sequence[int]) -> list[str]:
         """Where data rows (from 0, ascending) stand: file and line, or file and row for a binary format."""
         if self.lines_of is None:
             return [f"{self.file} row {row + 1}" for row in rows]
-        return [f"{self.file} line {line}" for line in self.lines_of(self.content, rows)]
+        return [f"{self.file} line {line}" for line in self.lines_of(rows)]
 
 
 def fingerprint(path: Path, name: str | None = None) -> tuple[str, int]:
@@ -43,8 +41,8 @@ def fingerprint(path: Path, name: str | None = None) -> tuple[str, int]:
     _require_file(path, shown)
     try:
         with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            return digest, stream.tell()
+            stream.seek(0, 2)
+            return packed_digest(path), stream.tell()
     except OSError as error:
         raise _unreadable(error, shown) from None
 
@@ -66,100 +64,61 @@ def read(path: Path, name: str | None = None) -> Raw:
     shown = name or visible(path.name, longest=200)
     _require_file(path, shown)
     try:
-        content = path.read_bytes()
+        before = path.stat()
+        table, digest, lines_of = _table(path, shown)
+        after = path.stat()
     except OSError as error:
         raise _unreadable(error, shown) from None
-    digest, size = hashlib.sha256(content).hexdigest(), len(content)
-    if size == 0:
-        raise BadInput("the file is empty", where=shown, next_step="write it again with a header line and rows")
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in COMPRESSED:
-        content = _decompressed(content, COMPRESSED[suffixes.pop()], shown)
-    reader, lines_of = _format(suffixes[-1] if suffixes else "", shown)
-    table = reader(content, shown)
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise Unavailable("the file changed while it was read", where=shown, next_step="try again when it is complete")
     _require_rows(table, shown)
-    return Raw(table.to_pandas(), shown, digest, size, content if lines_of else b"", lines_of)
+    frame = table.to_pandas(split_blocks=True, self_destruct=True)  # the bytes are there once, not twice
+    return Raw(frame, shown, digest, before.st_size, lines_of)
 
 
-Reader = Callable[[bytes, str], pa.Table]
-Lines = Callable[[bytes, Sequence[int]], list[int]]
+def is_known(path: Path) -> bool:
+    """Whether a file's name says a format that can be read.
+
+    >>> is_known(Path("a.csv.gz")), is_known(Path("notes.md"))
+    (True, False)
+    """
+    return _format(path)[0] in SUFFIXES
 
 
-def _format(suffix: str, shown: str) -> tuple[Reader, Lines | None]:
+def text_file(path: Path, shown: str) -> TextFile | None:
+    """A file as text, None when its name says that it is none."""
+    suffix, codec = _format(path)
+    return None if suffix in PARQUET else TextFile(path, codec, shown)
+
+
+def _format(path: Path) -> tuple[str, str | None]:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    codec = COMPRESSED[suffixes.pop()] if suffixes and suffixes[-1] in COMPRESSED else None
+    return suffixes[-1] if suffixes else "", codec
+
+
+def _table(path: Path, shown: str) -> tuple[pa.Table, str, Lines | None]:
+    suffix, codec = _format(path)
+    file = TextFile(path, codec, shown)
+    if path.stat().st_size == 0:
+        raise BadInput("the file is empty", where=shown, next_step="write it again with a header line and rows")
     match suffix:
         case ".csv" | ".txt":
-            return separated.read, separated.lines_of
+            read_text, lines_of = separated.read, separated.lines_of
         case ".tsv":
-            return separated.read_tabs, separated.lines_of
-        case ".parquet" | ".pq":
-            return _parquet, None
+            read_text, lines_of = separated.read_tabs, separated.lines_of
         case ".jsonl" | ".ndjson":
-            return json_lines.read, json_lines.lines_of
+            read_text, lines_of = json_lines.read, json_lines.lines_of
+        case ".parquet" | ".pq":
+            return parquet_file.read(file), packed_digest(path), None
         case _:
             raise BadInput(
                 f"the format {visible(suffix) or 'without a suffix'} is not known",
                 where=shown,
                 next_step=f"use one of {', '.join(SUFFIXES)}, also with .gz or .zst",
             )
-
-
-def _parquet(content: bytes, shown: str) -> pa.Table:
-    if content[:4] != b"PAR1":
-        raise BadInput(
-            "this is not a Parquet file", where=shown, next_step="write it as Parquet, or give it its suffix"
-        )
-    if len(content) < 12 or content[-4:] != b"PAR1":
-        raise BadInput(
-            "the Parquet file is cut off: its end is missing", where=shown, next_step="copy or write the file again"
-        )
-    try:
-        file = pq.ParquetFile(io.BytesIO(content))
-        names = list(file.schema_arrow.names)
-        separated.require_columns(names, shown)
-        table = file.read()
-        table.validate(full=True)
-    except BadInput:
-        raise
-    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-        reason = visible(str(error).split("\n", 1)[0], longest=160)
-        raise BadInput(
-            f"the Parquet file is damaged: {reason}", where=shown, next_step="write the file again"
-        ) from None
-    for field in table.schema:
-        if pa.types.is_nested(field.type):
-            raise BadInput(
-                f"nested values ({visible(field.type, longest=60)}) cannot become a column",
-                where=f"{shown} column {visible(field.name)}",
-                next_step="write one column for each value",
-            )
-    return _plain(table)
-
-
-def _plain(table: pa.Table) -> pa.Table:
-    """Without pandas metadata, with dictionaries as text and decimals as numbers."""
-    fields = []
-    for field in table.schema:
-        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        if pa.types.is_decimal(kind):
-            kind = pa.float64()
-        fields.append(pa.field(field.name, kind))
-    return table.replace_schema_metadata(None).cast(pa.schema(fields))
-
-
-def _decompressed(content: bytes, codec: str, shown: str) -> bytes:
-    try:
-        with pa.CompressedInputStream(pa.BufferReader(content), codec) as stream:
-            plain: bytes = stream.read(MAX_BYTES + 1)
-    except (pa.ArrowException, OSError) as error:
-        reason = visible(str(error).split("\n", 1)[0], longest=160)
-        raise BadInput(f"the {codec} data is damaged: {reason}", where=shown, next_step="compress it again") from None
-    if len(plain) > MAX_BYTES:
-        raise BadInput(
-            f"it unpacks to more than {MAX_BYTES >> 30} GiB", where=shown, next_step="split it into several files"
-        )
-    if not plain:
-        raise BadInput("the file is empty", where=shown, next_step="write it again with a header line and rows")
-    return plain
+    found: Survey = survey(file)
+    return read_text(file, found), found.digest, lambda rows: lines_of(file, found, rows)
 
 
 def _require_file(path: Path, shown: str) -> None:

@@ -48,10 +48,16 @@ def pack(frame: pd.DataFrame, *, time: str | None) -> Packed:
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         reason = visible(str(error.args[-1] if error.args else error), longest=160)
         raise BadInput(f"a column mixes types: {reason}", next_step="declare its type in project.toml") from None
+    return pack_table(table, time=time)
+
+
+def pack_table(table: pa.Table, *, time: str | None) -> Packed:
+    """The same for rows that are an Arrow table already."""
     table = pa.table({field.name: _ordinary(table[field.name]) for field in table.schema})
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd", store_schema=False, coerce_timestamps="us")
-    time_from, time_to = time_range(frame, time)
+    named = table.select([time]).to_pandas() if time is not None and time in table.column_names else pd.DataFrame()
+    time_from, time_to = time_range(named, time)
     columns = tuple((field.name, str(field.type)) for field in table.schema)
     return Packed(sink.getvalue(), table, columns, time_from, time_to)
 
@@ -61,18 +67,33 @@ def digest_of(content: bytes, file_digest: str) -> str:
     return hashlib.sha256(hashlib.sha256(content).digest() + bytes.fromhex(file_digest)).hexdigest()
 
 
+def table_of(content: bytes) -> pa.Table:
+    """The rows of one snapshot."""
+    return pq.read_table(io.BytesIO(content))
+
+
 def unpack(contents: Sequence[bytes], names: Sequence[str], *, source: str) -> pd.DataFrame:
     """The rows of several snapshots as one frame, oldest first; a column that one of them lacks is missing there.
 
     Raises BadInput when a column is text in one and a number in another.
     """
-    tables = [pq.read_table(io.BytesIO(content)) for content in contents]
+    tables = [table_of(content) for content in contents]
+    tables = [_without_empty(table, tables) for table in tables]
     try:
         whole = pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         raise _mixed(tables, names, source) from None
     frame: pd.DataFrame = whole.to_pandas()
     return frame
+
+
+def _without_empty(table: pa.Table, tables: Sequence[pa.Table]) -> pa.Table:
+    """Columns without any value take the type that they have elsewhere."""
+    for at, field in enumerate(table.schema):
+        others = {other.schema.field(field.name).type for other in tables if field.name in other.column_names}
+        if len(others) > 1 and table[field.name].null_count == table.num_rows:
+            table = table.set_column(at, field.name, pa.nulls(table.num_rows))
+    return table
 
 
 def time_range(frame: pd.DataFrame, time: str | None) -> tuple[datetime | None, datetime | None]:

@@ -11,6 +11,7 @@ from app.domain.project import ColumnRule
 from app.domain.text import visible
 
 LONGEST_VALUE = 65_536
+WITH_ZONE = r"[tT ]\d\d.*(?:[zZ]|[+-]\d\d(?::?\d\d)?)\s*$"
 TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 Mask = npt.NDArray[np.bool_]
 
@@ -25,8 +26,10 @@ class Broken:
     says: str
 
 
-def typed(frame: pd.DataFrame, rules: Mapping[str, ColumnRule]) -> tuple[pd.DataFrame, list[Broken]]:
+def typed(frame: pd.DataFrame, rules: Mapping[str, ColumnRule], zone: str = "UTC") -> tuple[pd.DataFrame, list[Broken]]:
     """The frame with every declared column in its type, text that holds only numbers as numbers, and what broke.
+
+    A time without a zone is one of `zone`; one that a change of clocks makes twice, or never, is no time.
 
     >>> rules = {"age": ColumnRule(type="number")}
     >>> converted, broken = typed(pd.DataFrame({"age": ["7", "x", None], "zip": ["007", "1", "2"]}), rules)
@@ -41,7 +44,7 @@ def typed(frame: pd.DataFrame, rules: Mapping[str, ColumnRule]) -> tuple[pd.Data
         if rule is None or rule.type is None:
             columns[name] = guessed(values)
         else:
-            columns[name], failed, says = _converted(values, rule.type)
+            columns[name], failed, says = _converted(values, rule.type, zone)
             if failed.any():
                 broken.append(Broken(name, "type", failed, says))
         _add_unusual(name, columns[name], broken)
@@ -76,7 +79,7 @@ def _looks_like_number(text: str) -> bool:
     return text.strip()[:1] in set("0123456789.+-") and text.strip() != ""
 
 
-def _converted(values: pd.Series, kind: str) -> tuple[pd.Series, Mask, str]:
+def _converted(values: pd.Series, kind: str, zone: str) -> tuple[pd.Series, Mask, str]:
     present = values.notna().to_numpy()
     match kind:
         case "number" | "integer":
@@ -96,21 +99,35 @@ def _converted(values: pd.Series, kind: str) -> tuple[pd.Series, Mask, str]:
             return flags, present & flags.isna().to_numpy(), "{value} is not true or false"
         case "time":
             if pd.api.types.is_datetime64_any_dtype(values.dtype):
-                aware = values.dt.tz_localize("UTC") if values.dt.tz is None else values.dt.tz_convert("UTC")
-                return aware.astype("datetime64[us, UTC]"), np.zeros(len(values), bool), ""
+                aware = (_in_zone(values, zone) if values.dt.tz is None else values).dt.tz_convert("UTC")
+                return aware.astype("datetime64[us, UTC]"), present & aware.isna().to_numpy(), _no_moment(zone)
             if not is_text(values):
                 return values, present, "{value} is not a time"
-            moments = _moments(values)
-            return moments, present & moments.isna().to_numpy(), "{value} is not a time (ISO 8601)"
+            moments = _moments(values, zone)
+            return moments, present & moments.isna().to_numpy(), _no_moment(zone)
         case _:
             text = values if is_text(values) else values.astype("string").astype(str).where(values.notna())
             return text, np.zeros(len(values), bool), ""
 
 
-def _moments(values: pd.Series) -> pd.Series:
+def _no_moment(zone: str) -> str:
+    twice = "" if zone == "UTC" else f", or no one moment in {zone}: clocks change there"
+    return "{value} is not a time (ISO 8601)" + twice
+
+
+def _in_zone(naive: pd.Series, zone: str) -> pd.Series:
+    local: pd.Series = naive.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+    return local
+
+
+def _moments(values: pd.Series, zone: str) -> pd.Series:
     """Text to moments in UTC; many rows share a moment, so each text is parsed once."""
     codes, texts = pd.factorize(values)
     parsed = pd.to_datetime(pd.Series(texts), utc=True, errors="coerce", format="ISO8601").astype("datetime64[us, UTC]")
+    if zone != "UTC" and len(parsed):
+        naive = ~pd.Series(texts).astype("string").str.contains(WITH_ZONE).fillna(False).to_numpy(dtype=bool)
+        local = _in_zone(parsed[naive].dt.tz_localize(None), zone)
+        parsed[naive] = local.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
     return pd.Series(parsed.array.take(codes, allow_fill=True), index=values.index)
 
 

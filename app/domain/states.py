@@ -111,3 +111,12 @@ class QuarantineState(StrEnum):
     OPEN = "open"
     RELEASED = "released"
     DISCARDED = "discarded"
+
+
+class TicketState(StrEnum):
+    """A data-change request's life: in the queue, taken by somebody, then done or declined with a reason."""
+
+    OPEN = "open"
+    TAKEN = "taken"
+    RESOLVED = "resolved"
+    DECLINED = "declined"

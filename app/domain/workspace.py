@@ -57,6 +57,15 @@ class Workspace:
         return self.state / "predictions"
 
     @property
+    def secrets_file(self) -> Path:
+        """NAME=value lines that sources refer to as ${NAME}, mode 0600."""
+        return self.state / "secrets"
+
+    def spool(self, project: str, source: str) -> Path:
+        """Where the pieces of a source lie until the store holds them."""
+        return self.state / "spool" / project / source
+
+    @property
     def bundles(self) -> Path:
         """What CI delivered, unfolded: one folder a digest."""
         return self.state / "bundles"

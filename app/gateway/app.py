@@ -5,7 +5,7 @@ import itertools
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -16,13 +16,18 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from app import __version__
 from app.domain.errors import BadInput
 from app.domain.workspace import Workspace
 from app.gateway.log import Answered, PredictionLog
 from app.gateway.metrics import Metrics
 from app.gateway.models import Models, Served
 from app.gateway.openapi import describe
-from app.gateway.records import Malformed, check_records, read_records
+from app.gateway.protocols import Protocol
+from app.gateway.protocols.mlflow import MLFLOW
+from app.gateway.protocols.open_inference import OPEN_INFERENCE, model_metadata, server_metadata
+from app.gateway.protocols.plain import PLAIN
+from app.gateway.records import Malformed, check_records
 from app.gateway.security import Guard
 from app.store.engine import Store
 
@@ -31,6 +36,15 @@ BODY_TIMEOUT_S = 10.0
 INLINE_RECORDS = 128
 RETRY_AFTER_S = 5
 JSON = "application/json"
+OPEN_INFERENCE_PATHS = (
+    "/v2",
+    "/v2/health/live",
+    "/v2/health/ready",
+    "/v2/models/{model}",
+    "/v2/models/{model}/ready",
+    "/v2/models/{model}/versions/{version}",
+    "/v2/models/{model}/versions/{version}/ready",
+)
 log = logging.getLogger(__name__)
 
 
@@ -49,6 +63,13 @@ class Gateway:
             ("/metrics", self.scrape, "GET"),
             ("/ready", self.ready, "GET"),
             ("/health", self.health, "GET"),
+            ("/ping", self.ping, "GET"),
+            ("/version", self.version, "GET"),
+            *((path, self.open_inference, "GET") for path in OPEN_INFERENCE_PATHS),
+            ("/v2/models/{model}/versions/{version}/infer", self.infer, "POST"),
+            ("/v2/models/{model}/infer", self.infer, "POST"),
+            ("/invocations/{project}", self.invocations, "POST"),
+            ("/invocations", self.invocations, "POST"),
             ("/predict/{project}", self.predict, "POST"),  # the last one inserted is the first one asked
         ):
             app.router.routes.insert(0, Route(path, endpoint, methods=[method]))
@@ -72,38 +93,105 @@ class Gateway:
             await asyncio.to_thread(self.log.close)
 
     async def predict(self, request: Request) -> Response:
+        """`/predict/{project}`: a record, a list of records, or {"records": [...]}."""
+        return await self._answer(request, PLAIN, str(request.path_params["project"]))
+
+    async def invocations(self, request: Request) -> Response:
+        """MLflow's `/invocations`, for the only project that answers, and `/invocations/{project}`."""
+        project = request.path_params.get("project")
+        return await self._answer(request, MLFLOW, str(project) if project is not None else None)
+
+    async def infer(self, request: Request) -> Response:
+        """The Open Inference Protocol's infer; a version that is named must be the one that answers."""
+        path = request.path_params
+        return await self._answer(request, OPEN_INFERENCE, str(path["model"]), version=path.get("version"))
+
+    async def _answer(
+        self, request: Request, protocol: Protocol, project: str | None, *, version: str | None = None
+    ) -> Response:
         """Answer one request with one version."""
         begun = time.perf_counter()
-        project = str(request.path_params["project"])
         request_id = f"{self._process}{next(self._numbers):010x}"
-        known = project in self.models.projects
-        served = self.models.current.get(project)
+        headers = {"x-request-id": request_id}
+        label = "-"
         try:
-            if served is None:
-                raise _nobody_answers(known, failed=project in self.models.failures)
-            records = read_records(await _body(request))
-            check_records(records, served.fields)
-            if len(records) <= INLINE_RECORDS:
-                predictions = served.model.predict(records)
+            served = self._served(project, version)
+            label = served.deployment.project
+            headers["x-model-version"] = str(served.deployment.version)
+            asked = protocol.read(await _body(request, protocol.media), request.headers, served)
+            check_records(asked.records, served.fields)
+            if len(asked.records) <= INLINE_RECORDS:
+                predictions = served.model.predict(asked.records)
             else:
-                predictions = await asyncio.to_thread(served.model.predict, records)
-            status, content = 200, _answer(served, predictions, request_id)
-            self._keep(served, records, predictions, request_id)
+                predictions = await asyncio.to_thread(served.model.predict, asked.records)
+            status, content = 200, protocol.write(served, asked, predictions, request_id)
+            self._keep(served, asked.records, predictions, request_id)
         except Malformed as refusal:
-            status, content = refusal.status, {**refusal.as_json(), "request_id": request_id}
+            status = protocol.malformed if refusal.status == 422 else refusal.status
+            content = {**refusal.as_json(), "request_id": request_id}
         except BadInput as refusal:
-            status, content = 422, {"error": refusal.message, "field": refusal.where, "request_id": request_id}
+            status = protocol.malformed
+            content = {"error": refusal.message, "field": refusal.where, "request_id": request_id}
         except ClientDisconnect:
             status, content = 400, {"error": "the client went away", "request_id": request_id}
         except Exception:
-            log.exception("request %s for %s failed", request_id, project if known else "an unknown project")
+            log.exception("request %s for %s failed", request_id, label if label != "-" else "an unknown project")
             status, content = 500, {"error": "the model could not answer", "request_id": request_id}
-        label = project if known else "-"
+        if label == "-" and project in self.models.projects:
+            label = str(project)
         self.metrics.answered(label, status, time.perf_counter() - begun)
-        headers = {"x-request-id": request_id} | ({"retry-after": str(RETRY_AFTER_S)} if status == 503 else {})
+        if status == 503:
+            headers["retry-after"] = str(RETRY_AFTER_S)
         return Response(orjson.dumps(content), status, headers, JSON)
 
-    def _keep(self, served: Served, records: list[Any], predictions: list[Any], request_id: str) -> None:
+    def _served(self, project: str | None, version: str | None = None) -> Served:
+        """The version that answers for a project, or for the only one; raises Malformed when there is none."""
+        current = self.models.current
+        if project is None:
+            if len(current) == 1:
+                return next(iter(current.values()))
+            if current:
+                raise Malformed(400, f"several projects answer here: /invocations/{{{'|'.join(sorted(current))}}}")
+            raise _nobody_answers(True, failed=bool(self.models.failures))
+        served = current.get(project)
+        if served is None:
+            raise _nobody_answers(project in self.models.projects, failed=project in self.models.failures)
+        if version is not None and version != str(served.deployment.version):
+            raise Malformed(404, f"version {served.deployment.version} answers for this model, no other")
+        return served
+
+    async def open_inference(self, request: Request) -> Response:
+        """The Open Inference Protocol's questions without a body: server and model, metadata, live and ready."""
+        path, name = request.url.path.removesuffix("/"), request.path_params.get("model")
+        content: Mapping[str, object]
+        try:
+            if name is None:
+                ready = self.models.looked and not self.models.failures
+                match path:
+                    case "/v2/health/live":
+                        status, content = 200, {"live": True}
+                    case "/v2/health/ready":
+                        status, content = (200 if ready else 503), {"ready": ready}
+                    case _:
+                        status, content = 200, server_metadata()
+            else:
+                served = self._served(str(name), request.path_params.get("version"))
+                is_ready = path.endswith("/ready")
+                status = 200
+                content = {"name": name, "ready": True} if is_ready else model_metadata(served)
+        except Malformed as refusal:
+            status, content = refusal.status, refusal.as_json()
+        return Response(orjson.dumps(content), status, media_type=JSON)
+
+    async def ping(self, _request: Request) -> Response:
+        """MLflow's `/ping`: whether a model answers."""
+        return Response(b"\n", 200 if self.models.current else 503, media_type=JSON)
+
+    async def version(self, _request: Request) -> Response:
+        """MLflow's `/version`: what answers here, and which release of it."""
+        return Response(f"trainmaster {__version__}".encode(), media_type="text/plain")
+
+    def _keep(self, served: Served, records: Sequence[Any], predictions: list[Any], request_id: str) -> None:
         deployment = served.deployment
         self.metrics.predicted(deployment.project, deployment.version, len(predictions))
         self.log.take(
@@ -154,9 +242,9 @@ def _nobody_answers(known: bool, *, failed: bool) -> Malformed:
     return Malformed(404, "there is no such project")
 
 
-async def _body(request: Request) -> bytes:
-    if request.headers.get("content-type", JSON).partition(";")[0].strip().lower() != JSON:
-        raise Malformed(415, "send the records as application/json")
+async def _body(request: Request, media: tuple[str, ...]) -> bytes:
+    if request.headers.get("content-type", JSON).partition(";")[0].strip().lower() not in media:
+        raise Malformed(415, f"send the records as {' or '.join(media)}")
     pieces, size = [], 0
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
@@ -168,21 +256,6 @@ async def _body(request: Request) -> bytes:
     except TimeoutError:
         raise Malformed(408, f"the body did not arrive within {BODY_TIMEOUT_S:g} s") from None
     return b"".join(pieces)
-
-
-def _answer(served: Served, predictions: list[Any], request_id: str) -> dict[str, object]:
-    deployment = served.deployment
-    answer: dict[str, object] = {
-        "predictions": predictions,
-        "project": deployment.project,
-        "model": deployment.model,
-        "version": deployment.version,
-        "feature_set_version": deployment.feature_set_version,
-        "request_id": request_id,
-    }
-    if served.model.signature.classes:
-        answer["classes"] = served.model.signature.classes
-    return answer
 
 
 __all__ = ["Gateway"]

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.gateway.models import Served
+from app.gateway.protocols.mlflow import FORMS
+from app.gateway.protocols.open_inference import NUMBERS
 from app.gateway.records import MAX_RECORDS, MAX_TEXT
 
 ERROR = {
@@ -13,15 +15,54 @@ ERROR = {
 }
 
 
+TENSOR = {
+    "type": "object",
+    "required": ["name", "shape", "datatype", "data"],
+    "properties": {
+        "name": {"type": "string"},
+        "shape": {"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 2},
+        "datatype": {"type": "string", "enum": ["BYTES", *NUMBERS]},
+        "data": {"type": "array"},
+    },
+}
+INFERENCE = {
+    "type": "object",
+    "required": ["inputs"],
+    "properties": {"id": {"type": "string"}, "inputs": {"type": "array", "items": TENSOR, "minItems": 1}},
+}
+SCORING: dict[str, Any] = {
+    "application/json": {"oneOf": [{"type": "object", "required": [form]} for form in FORMS]},
+    "text/csv": {"type": "string"},
+}
+
+
 def describe(current: Mapping[str, Served]) -> dict[str, Any]:
     """An OpenAPI 3.1 document."""
     paths: dict[str, Any] = {
         "/health": {"get": _get("Whether the process lives", security=[])},
         "/ready": {"get": _get("Whether every active deployment answers")},
         "/metrics": {"get": _get("Metrics for Prometheus", media="text/plain")},
+        "/ping": {"get": _get("MLflow: whether a model answers")},
+        "/version": {"get": _get("MLflow: what answers here", media="text/plain")},
+        "/v2": {"get": _get("Open Inference Protocol: the server")},
+        "/v2/health/live": {"get": _get("Open Inference Protocol: whether the process lives")},
+        "/v2/health/ready": {"get": _get("Open Inference Protocol: whether every model answers")},
+        **{
+            f"/v2/models/{{model}}{tail}": {
+                "get": _get(f"Open Inference Protocol: {says}"),
+                "parameters": [_path("model")],
+            }
+            for tail, says in (("", "inputs and outputs of a model"), ("/ready", "whether a model answers"))
+        },
+        "/v2/models/{model}/infer": {
+            "post": _asked("Open Inference Protocol: infer", {"application/json": INFERENCE}),
+            "parameters": [_path("model")],
+        },
+        "/invocations": {"post": _asked("MLflow: score with the only project that answers", SCORING)},
+        "/invocations/{project}": {"post": _asked("MLflow: score", SCORING), "parameters": [_path("project")]},
         "/predict/{project}": {
             "post": _post("Answer with the project's production version", {"type": "object"}),
-            "parameters": [{"name": "project", "in": "path", "required": True, "schema": {"type": "string"}}],
+            "parameters": [_path("project")],
         },
     }
     for name, served in current.items():
@@ -69,15 +110,26 @@ def _post(summary: str, record: dict[str, Any]) -> dict[str, Any]:
             "request_id": {"type": "string"},
         },
     }
+    return _asked(summary, {"application/json": body}, answer)
+
+
+def _path(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def _asked(summary: str, bodies: Mapping[str, Any], answer: Mapping[str, Any] | None = None) -> dict[str, Any]:
     error = {
         "description": "refused",
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
     }
     return {
         "summary": summary,
-        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "requestBody": {"required": True, "content": {media: {"schema": body} for media, body in bodies.items()}},
         "responses": {
-            "200": {"description": "predictions", "content": {"application/json": {"schema": answer}}},
+            "200": {
+                "description": "predictions",
+                "content": {"application/json": {"schema": answer or {"type": "object"}}},
+            },
             **dict.fromkeys(("400", "401", "403", "404", "408", "413", "415", "421", "422", "503"), error),
         },
     }

@@ -1,5 +1,6 @@
 """One middleware in front of every route, method and websocket: what is not allowed is refused."""
 
+import base64
 import hmac
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -89,8 +90,17 @@ class Guard:
     def _has_token(self, headers: list[tuple[bytes, bytes]]) -> bool:
         given = [value for name, value in headers if name == b"authorization"]
         scheme, _, credential = (given[0] if len(given) == 1 else b"").partition(b" ")
-        same = hmac.compare_digest(credential.strip(), self._token)
-        return same and scheme.lower() == b"bearer"
+        kind, credential = scheme.lower(), credential.strip()
+        if kind == b"basic":  # clients that only take a URL send its password: http://any:TOKEN@127.0.0.1
+            credential = _password(credential)
+        return hmac.compare_digest(credential, self._token) and kind in (b"bearer", b"basic")
+
+
+def _password(credential: bytes) -> bytes:
+    try:
+        return base64.b64decode(credential, validate=True).partition(b":")[2]
+    except ValueError:
+        return b""
 
 
 async def refuse(send: Send, status: int, says: str, extra: Iterable[tuple[bytes, bytes]] = ()) -> None:

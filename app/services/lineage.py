@@ -88,10 +88,11 @@ def resolve(reader: Reader, ref: Ref) -> Ref:
         case kind if kind in _KEYED:
             sql = f"SELECT key FROM {_KEYED[kind]} WHERE key >= :low AND key < :high ORDER BY key LIMIT 2"  # noqa: S608
             return _only(ref, reader.rows(sql, {"low": ref.key, "high": ref.key + "~"}))
-        case "project" | "source" | "rules" | "commit" | "features" | "bundle":
+        case "project" | "profile" | "source" | "rules" | "commit" | "features" | "bundle":
             return _only(ref, _known_by_edges(reader, ref))
         case _:
-            kinds = ", ".join(sorted([*_KEYED, "bundle", "commit", "features", "model", "project", "rules", "source"]))
+            others = ("bundle", "commit", "features", "model", "profile", "project", "rules", "source")
+            kinds = ", ".join(sorted([*_KEYED, *others]))
             raise Usage(f"{ref.kind!r} is no kind of thing; kinds are {kinds}", next_step=NEXT)
 
 
@@ -126,7 +127,7 @@ def _model_key(reader: Reader, ref: Ref) -> str:
 
 def _known_by_edges(reader: Reader, ref: Ref) -> list[Row]:
     """Nodes without rows of their own are known by their edges; a beginning of a commit or digest is enough."""
-    high = ref.key + "~" if ref.kind in ("bundle", "commit", "rules") else ref.key
+    high = ref.key + "~" if ref.kind in ("bundle", "commit", "profile", "rules") else ref.key
     sql = """SELECT from_key AS key FROM lineage_edge WHERE from_kind = :kind AND from_key >= :low AND from_key <= :high
         UNION SELECT to_key FROM lineage_edge WHERE to_kind = :kind AND to_key >= :low AND to_key <= :high LIMIT 2"""
     return reader.rows(sql, {"kind": ref.kind, "low": ref.key, "high": high})
@@ -169,6 +170,7 @@ _SAID: dict[str, Callable[[str], tuple[str, str | None]]] = {
     "commit": lambda key: (f"commit {key[:12]}", key),
     "rules": lambda key: (f"rules {key}", key),
     "source": lambda key: (f"source {key}", None),
+    "profile": lambda key: (f"profile {key[:12]}", key),
     "project": lambda key: (f"project {key}", None),
 }
 

@@ -17,6 +17,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 
 from app.domain.errors import TrainmasterError
+from app.domain.project import Source
 from app.domain.states import CauseKind, RunState
 from app.domain.workspace import Workspace
 from app.services import runs
@@ -24,6 +25,7 @@ from app.services.workspaces import open_project, project_names
 from app.store.engine import Store
 from app.store.tables import Project, Run, Snapshot, SourceFile
 from app.watcher.files import Rest, project_and_path
+from app.watcher.polls import Polls
 
 TAKES_FILES = ("arrival", "ingest", "pipeline")
 CONFIGURATION = ("project.toml", "features.py")
@@ -36,6 +38,7 @@ class Arrivals(FileSystemEventHandler):
         self.workspace, self.store = workspace, store
         self.complaints: dict[str, str] = {}
         self._rest = Rest()
+        self._polls = Polls()
         self._lock = threading.Lock()
         self._waiting: dict[str, set[Path]] = {}
         self._observer = Observer()
@@ -94,6 +97,27 @@ class Arrivals(FileSystemEventHandler):
                         cause_key=(what + ", ".join(news))[:200],
                     )
                 )
+        return asked + self._asked_by_time()
+
+    def _asked_by_time(self) -> list[str]:
+        """Ask for the sources that no file event tells of; a run that finds nothing new ends there."""
+        asked = []
+        for project in self._polls.projects():
+            if self._is_busy(project) or not has_begun(self.store, project):
+                continue
+            due = self._polls.due(project, time.monotonic())
+            if due:
+                asked.append(
+                    runs.request(
+                        self.store,
+                        self.workspace,
+                        project,
+                        "arrival",
+                        {"polled": True},
+                        cause=CauseKind.SCHEDULE,
+                        cause_key=", ".join(due)[:200],
+                    )
+                )
         return asked
 
     def _sort_in(self, path: Path) -> None:
@@ -110,7 +134,7 @@ class Arrivals(FileSystemEventHandler):
         """Say what is wrong with a project's files as soon as they are saved."""
         self.complaints.pop(project, None)
         try:
-            open_project(self.workspace, project)
+            self._polls.declare(project, open_project(self.workspace, project).file.sources)
             features = self.workspace.features_file(project)
             if features.is_file():
                 compile(features.read_text(encoding="utf-8"), f"projects/{project}/features.py", "exec")
@@ -127,7 +151,7 @@ class Arrivals(FileSystemEventHandler):
             sources = open_project(self.workspace, project).file.sources.values()
         except TrainmasterError:
             return []
-        return [source.path for source in sources if source.watch]
+        return [_pattern(source) for source in sources if source.watch and source.path]
 
     def _unknown_by_size(self, project: str) -> set[Path]:
         folder = self.workspace.project_folder(project)
@@ -176,6 +200,12 @@ class Arrivals(FileSystemEventHandler):
                 .limit(1)
             ).first()
         return found is not None
+
+
+def _pattern(source: Source) -> str:
+    """The glob of a source of files; a folder stands for all that is in it."""
+    path = source.path or ""
+    return path if any(mark in path for mark in "*?[") or Path(path).suffix else f"{path}/**/*"
 
 
 def has_begun(store: Store, project: str) -> bool:

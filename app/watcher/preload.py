@@ -14,6 +14,7 @@ MODULES = (
     "prefect.client.orchestration",
     "numpy",
     "pandas",
+    "pandera.pandas",
     "pyarrow",
     "pyarrow.parquet",
     "lightgbm",

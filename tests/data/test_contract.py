@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.data.contract import check, pandera_schema
+from app.data.contract import check
+from app.data.schema import schema_of
 from app.domain.errors import BadInput
 from app.domain.project import ColumnRule, Source
 
@@ -141,7 +142,7 @@ def test_what_the_contract_accepts_pandera_accepts_and_what_it_rejects_pandera_r
 
     checked = check(frame, declared, name="rows", where="a.csv")
 
-    schema = pandera_schema(declared)
+    schema = schema_of(declared)
     if len(checked.accepted):
         schema.validate(checked.accepted)
     if checked.rejected:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from app.data.profile import as_json, profile
+from app.data.profile import profile
 from app.data.snapshots import pack
 
 
@@ -21,7 +21,7 @@ def test_every_kind_of_column_has_its_profile() -> None:
         }
     )
 
-    number, word, flag, moment, empty = profile(table)
+    number, word, flag, moment, empty = profile(table).columns
 
     assert (number.kind, number.missing, number.distinct, number.minimum, number.maximum) == ("number", 1, 2, 1.0, 3.0)
     assert (word.kind, word.distinct, word.top) == ("text", 2, (("b", 2), ("a", 1)))
@@ -33,7 +33,7 @@ def test_every_kind_of_column_has_its_profile() -> None:
 def test_the_profile_is_json_without_nan_and_says_what_was_quarantined() -> None:
     packed = pack(pd.DataFrame({"x": [np.nan, np.nan], "y": [1, 2]}), time=None)
 
-    document = json.loads(as_json(packed.table, rows_in=3, reasons={"x.type": 1}))
+    document = json.loads(profile(packed.table, quarantined={"x.type": 1}).as_json())
 
     assert (document["rows_in"], document["rows"], document["quarantined"]) == (3, 2, {"x.type": 1})
     assert document["columns"][0]["mean"] is None
@@ -45,4 +45,4 @@ def test_the_same_rows_have_the_same_bytes_and_profile_in_any_process() -> None:
     one, two = pack(frame, time=None), pack(frame.copy(), time=None)
 
     assert one.content == two.content
-    assert as_json(one.table, rows_in=150, reasons={}) == as_json(two.table, rows_in=150, reasons={})
+    assert profile(one.table).as_json() == profile(two.table).as_json()

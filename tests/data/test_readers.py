@@ -28,7 +28,7 @@ WRONG = {
     "a file that ends within a line": ("a.csv", b"a,b\n1,2\n3", "seems cut off", "a.csv line 3"),
     "a quote that never closes": ("a.csv", b'a,b\n1,2\n3,"x\n', "never closed", "a.csv line 2"),
     "a column twice": ("a.csv", b"a,b,a\n1,2,3\n", "'a' is there 2 times", "a.csv line 1"),
-    "a byte that is not UTF-8": ("a.csv", b"a,b\n1,x\n2,\xff\n", "byte 0xff at position 3", "a.csv line 3"),
+    "a byte that is not UTF-8": ("a.csv", b"a,b\n1,x\n2,\xff\n", "byte 0xff at position 3", "a.csv line 3 column b"),
     "UTF-16": ("a.csv", "a,b\n1,2\n".encode("utf-16"), "UTF-16", "a.csv line 1"),
     "a zero byte": ("a.csv", b"a,b\n1,\x00\n", "zero byte", "a.csv line 2"),
     "Parquet that is cut off": ("a.parquet", b"PAR1" + b"x" * 40, "cut off", "a.parquet"),

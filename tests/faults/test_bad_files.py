@@ -53,7 +53,7 @@ FILES: dict[str, tuple[str, bytes | None, tuple[str, ...], str, str | None]] = {
     "CSV that ends within quotes": ("a.csv", GOOD + b'1,"ulm', (), "never closed", "a.csv line 81"),
     "Parquet that is cut off": ("a.parquet", PARQUET[:-9], (), "cut off", "a.parquet"),
     "Parquet with other bytes": ("a.parquet", PARQUET[:60] + bytes(60) + PARQUET[120:], (), "damaged", "a.parquet"),
-    "Latin-1": ("a.csv", GOOD + "1,Köln,1\n".encode("latin-1"), (), "not UTF-8", "a.csv line 82"),
+    "Latin-1": ("a.csv", GOOD + "1,Köln,1\n".encode("latin-1"), (), "not UTF-8", "a.csv line 82 column town"),
     "UTF-16": ("a.csv", GOOD.decode().encode("utf-16"), (), "UTF-16", "a.csv line 1"),
     "a column twice": ("a.csv", GOOD.replace(b"town", b"size"), (), "'size' is there 2 times", "a.csv line 1"),
     "a hostile column twice": (

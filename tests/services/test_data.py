@@ -131,7 +131,7 @@ def test_a_file_that_cannot_be_read_leaves_nothing_and_later_files_come_in(works
     broken.unlink()
     (taken,) = take_in(store, project, "homes")
 
-    assert found.value.where == "incoming/homes/two.csv line 2"
+    assert found.value.where == "incoming/homes/two.csv line 2 column town"
     assert taken.accepted == 3
 
 

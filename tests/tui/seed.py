@@ -37,6 +37,7 @@ from app.store.tables import (
     Task,
 )
 from tests.tui.seed_ci import seed_ci
+from tests.tui.seed_judgement import manifest_of
 from tests.tui.seed_words import NOW, ago, digest_of
 
 HOSTILE = "\x1b]52;c;aGFjaw==\x07 [/x] [@click=app.quit]click[/] \u202egnp.exe\u200b\x9b31m\nnext"
@@ -294,7 +295,7 @@ def _versions(session: Session, project: int, features: int, runs: list[int]) ->
                 model_id=model.id, version=version, stage=stage, run_id=train[version % len(train)],
                 feature_set_id=features, digest=digest_of(f"{name} {version}"),
                 model_bytes=_put(session, f"{name} trees {version}", "model"),
-                manifest=_put(session, json.dumps({"learner": "lightgbm", "rounds": 300}), "manifest"),
+                manifest=_put(session, json.dumps(manifest_of(version)), "manifest"),
                 canary=_put(session, json.dumps({"rows": []}), "canary"),
                 profile=_put(session, json.dumps(profile), "profile"),
                 commit=digest_of(f"commit {version}")[:40], dirty=False, created_at=ago(days=20 - version * 4),

@@ -60,7 +60,7 @@ def known(screen: PlaceScreen, action: Action) -> bool:
     """Whether something does an action on a screen."""
     if action.id.startswith("go.") and action.id.removeprefix("go.") in {place.name for place in PLACES}:
         return True
-    return any(hasattr(target, action.method) for target in (screen.focused, screen, screen.app, Grid))
+    return any(hasattr(target, action.method) for target in (*screen.targets(), Grid))
 
 
 async def test_number_keys_go_to_the_places_and_minus_goes_back(room: Room) -> None:

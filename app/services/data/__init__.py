@@ -1,23 +1,51 @@
 """Data: sources become immutable snapshots; rows that break the contract go to quarantine."""
 
 from app.services.data.ingesting import ingest, plan_ingest
+from app.services.data.profiles import Profiled, profile_of
+from app.services.data.quarantine import (
+    RowRepaired,
+    RowsRejected,
+    RowsReleased,
+    open_rows_of_rule,
+    reject,
+    release,
+    repair,
+)
 from app.services.data.reading import (
     declared_source,
     newest_snapshots,
     quarantined_count,
     snapshot_bytes,
-    source_files,
 )
+from app.services.data.receiving import receive
 from app.services.data.results import Ingested, SnapshotInfo
+from app.services.data.secrets import SecretSet, set_secret
+from app.services.data.sources import SourceState, source_states
+from app.services.data.testing import Tested, try_source
 
 __all__ = [
     "Ingested",
+    "Profiled",
+    "RowRepaired",
+    "RowsRejected",
+    "RowsReleased",
+    "SecretSet",
     "SnapshotInfo",
+    "SourceState",
+    "Tested",
     "declared_source",
     "ingest",
     "newest_snapshots",
+    "open_rows_of_rule",
     "plan_ingest",
+    "profile_of",
     "quarantined_count",
+    "receive",
+    "reject",
+    "release",
+    "repair",
+    "set_secret",
     "snapshot_bytes",
-    "source_files",
+    "source_states",
+    "try_source",
 ]

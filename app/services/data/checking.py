@@ -1,18 +1,18 @@
 """One extracted batch: contract, quarantine, profile, and the bytes of its snapshot."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.domain.errors import BadInput, Refused
 from app.domain.project import Source
 from app.domain.text import visible
+from app.services.data.profiles import batch_profile
 from app.services.workspaces import OpenProject
 
 if TYPE_CHECKING:
     from app.data.quarantine import QuarantineRecord
+    from app.data.readers import Raw
     from app.data.snapshots import Packed
 
 
@@ -29,11 +29,18 @@ class Batch:
     quarantined: "list[QuarantineRecord]"
 
 
-def check_file(path: Path, name: str, source: str, declared: Source, project: OpenProject) -> Batch:
-    from app.data import contract, profile, quarantine, readers, snapshots
+def check_rows(raw: "Raw", path: str, source: str, declared: Source, project: OpenProject) -> Batch:
+    """Check the rows of one piece of a source; raises Refused when too many of them break the contract."""
+    from app.data import contract, quarantine, snapshots
 
-    raw = readers.read(path, name)
+    name = raw.file
     checked = contract.check(raw.frame, declared, name=source, where=name)
+    if checked.batch:
+        raise Refused(
+            f"the batch breaks the contract: {'; '.join(checked.batch)}; nothing was taken in",
+            where=name,
+            next_step=f"correct the file, or [sources.{source}] in projects/{project.name}/project.toml",
+        )
     rejected = list(quarantine.records(raw, checked.rejected))
     rows_in = len(raw.frame)
     if len(rejected) > declared.max_quarantined_share * rows_in:
@@ -44,18 +51,16 @@ def check_file(path: Path, name: str, source: str, declared: Source, project: Op
             where=name,
             next_step=f"correct the file, or [sources.{source}] in projects/{project.name}/project.toml",
         )
-    reasons = Counter(record.rule for record in rejected)
     packed = snapshots.pack(checked.accepted, time=declared.time)
-    relative = path.relative_to(project.folder).as_posix()
     return Batch(
-        relative.encode(errors="backslashreplace").decode(),  # a file's name may hold bytes that are no text
+        path,
         name,
         raw.digest,
         raw.size_bytes,
         rows_in,
         packed,
         snapshots.digest_of(packed.content, raw.digest),
-        profile.as_json(packed.table, rows_in=rows_in, reasons=reasons),
+        batch_profile(project, source, checked, packed),
         rejected,
     )
 

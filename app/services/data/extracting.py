@@ -1,42 +1,110 @@
-"""Which files of a source are new."""
+"""What of a source is new: its place with its secrets, and what the store knows of it."""
 
-from collections.abc import Sequence
-from pathlib import Path
+import hashlib
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from app.domain.text import visible
-from app.services.running import RunContext
+from app.domain.errors import Refused
+from app.domain.secrets import Secrets
+from app.domain.workspace import Workspace
+from app.services.data.reading import declared_source
 from app.services.workspaces import OpenProject
-from app.store.tables import SourceFile
+from app.store.tables import Snapshot, SourceFile
 
 if TYPE_CHECKING:
-    pass
+    from app.data.connectors import Past, Piece, SourcePlace
+
+INCREMENTAL = ("sql/", "stream/")
 
 
-def known_digests(run: RunContext, source: str) -> set[str]:
-    with run.store.read() as session:
-        return known_digests_in(session, run.project_id, source)
+def source_place(project: OpenProject, source: str) -> "SourcePlace":
+    """A declared source on this machine; raises Usage."""
+    from app.data.connectors import SourcePlace
+
+    declared = declared_source(project, source)
+    return SourcePlace(source, project.name, project.folder, declared, secrets_of(project.workspace))
 
 
-def known_digests_in(session: Session, project_id: int, source: str) -> set[str]:
-    query = select(col(SourceFile.digest)).where(
-        col(SourceFile.project_id) == project_id, col(SourceFile.source) == source
+def secrets_of(workspace: Workspace, environment: Mapping[str, str] = os.environ) -> Secrets:
+    """The secrets of the environment, and of `.trainmaster/secrets`; raises Refused when others may read that file."""
+
+    def lookup(name: str) -> str | None:
+        return environment.get(name) or secret_lines(workspace).get(name)
+
+    return Secrets(lookup)
+
+
+def secret_lines(workspace: Workspace) -> dict[str, str]:
+    """The NAME=value lines of the workspace's secrets; raises Refused when others may read the file."""
+    path = workspace.secrets_file
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return {}
+    if mode & 0o077:
+        raise Refused(f"others may read it (mode {mode:04o})", where=str(path), next_step=f"chmod 600 {path}")
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the store holds of a source: all digests, and for each path those that it had, oldest first."""
+
+    past: "Past"
+    digests: frozenset[str]
+    chains: Mapping[str, tuple[str, ...]]
+
+    def standing(self, piece: "Piece") -> str | None:
+        """The digest under which a piece is to be taken in; None when the store has it.
+
+        A path whose bytes go back to what they once were is new again: its digest then covers the one before.
+        """
+        if piece.digest not in self.digests:
+            return piece.digest
+        chain = self.chains.get(piece.path)
+        if chain is None:
+            return None  # a copy of what came under another name
+        before = chain[-2] if len(chain) > 1 else ""
+        if chain[-1] in (piece.digest, _returned(piece.digest, before)):
+            return None
+        return _returned(piece.digest, chain[-1])
+
+    def after(self, piece: "Piece", digest: str) -> "Known":
+        """The same, when `piece` has been taken in too."""
+        chain = (*self.chains.get(piece.path, ()), digest)
+        return Known(self.past.after(piece), self.digests | {digest}, {**self.chains, piece.path: chain})
+
+
+def known_of(session: Session, project_id: int, source: str) -> Known:
+    """What the store holds of a source."""
+    from app.data.connectors import Past
+
+    query = (
+        select(col(SourceFile.path), col(SourceFile.digest), col(SourceFile.version), col(Snapshot.watermark))
+        .join(Snapshot, col(Snapshot.id) == col(SourceFile.snapshot_id))
+        .where(col(SourceFile.project_id) == project_id, col(SourceFile.source) == source)
+        .order_by(col(SourceFile.id))
     )
-    return set(session.execute(query).scalars())
+    chains: dict[str, tuple[str, ...]] = {}
+    versions: dict[str, str] = {}
+    cursor = None
+    for path, digest, version, watermark in session.execute(query).all():
+        chains[path] = (*chains.get(path, ()), digest)
+        if version is not None:
+            versions[path] = version
+        if path.startswith(INCREMENTAL):
+            cursor = watermark
+    digests = frozenset(digest for chain in chains.values() for digest in chain)
+    return Known(Past(cursor, versions, has_begun=bool(chains)), digests, chains)
 
 
-def new_files(project: OpenProject, files: Sequence[Path], known: set[str]) -> list[tuple[Path, str, str]]:
-    from app.data.readers import fingerprint
-
-    new: list[tuple[Path, str, str]] = []
-    seen = set(known)
-    for path in files:
-        name = visible(path.relative_to(project.folder).as_posix(), longest=200)
-        digest, _ = fingerprint(path, name)
-        if digest not in seen:
-            seen.add(digest)
-            new.append((path, name, digest))
-    return new
+def _returned(digest: str, before: str) -> str:
+    return hashlib.sha256(f"{digest} after {before}".encode()).hexdigest()

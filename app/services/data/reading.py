@@ -1,13 +1,12 @@
 """What the store knows of a source: its snapshots, their bytes, its files, its quarantine."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from app.domain.errors import Refused, Usage
+from app.domain.errors import Usage
 from app.domain.project import Source
 from app.domain.states import QuarantineState
 from app.domain.text import visible
@@ -25,11 +24,11 @@ from app.services.data.results import SnapshotInfo
 def newest_snapshots(store: Store, project_id: int, sources: Sequence[str] | None = None) -> list[SnapshotInfo]:
     """The snapshots that make up each source now, in the order of their files' names.
 
-    A file that was written again replaces its older snapshot.
+    A file that was written again replaces its older snapshot; so does a snapshot with released rows its parent.
     """
     query = (
         select(Snapshot, col(SourceFile.path))
-        .join(SourceFile, col(SourceFile.snapshot_id) == col(Snapshot.id))
+        .join(SourceFile, col(SourceFile.snapshot_id) == func.coalesce(col(Snapshot.parent_id), col(Snapshot.id)))
         .where(col(Snapshot.project_id) == project_id)
         .order_by(col(Snapshot.id))
     )
@@ -64,18 +63,6 @@ def declared_source(project: OpenProject, source: str) -> Source:
         names = ", ".join(project.file.sources)
         raise Usage(f"project {project.name} has no source {visible(source)!r}", next_step=f"choose one of: {names}")
     return declared
-
-
-def source_files(project: OpenProject, source: str) -> list[Path]:
-    """The files that match a source's path now, in order; raises Refused for a path that leaves the folder."""
-    pattern = declared_source(project, source).path
-    if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
-        raise Refused(
-            f"[sources.{source}] path {visible(pattern)!r} leaves the project's folder",
-            next_step="use a path below projects/" + project.name,
-        )
-    found = sorted(project.folder.glob(pattern))
-    return [path for path in found if path.is_file() and not path.name.startswith((".", "_"))]
 
 
 def quarantined_count(store: Store, project_id: int) -> int:

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
+PARQUET = "application/vnd.apache.parquet"
 
 
 @dataclass(frozen=True)

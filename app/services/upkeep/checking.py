@@ -198,7 +198,9 @@ def _numbers(session: Session) -> Iterator[Problem]:
 
 def _books(session: Session, checked: dict[str, int]) -> Iterator[Problem]:
     sql = """SELECT s.key, s.source, s.rows_in, s.rows, s.quarantined, (
-          SELECT count(*) FROM quarantined_row q WHERE q.snapshot_id = s.id) FROM snapshot s ORDER BY s.id"""
+          SELECT count(*) FROM quarantined_row q LEFT JOIN snapshot t ON t.id = q.released_in
+          WHERE q.snapshot_id = coalesce(s.parent_id, s.id)
+            AND (s.parent_id IS NULL OR q.released_in IS NULL OR t.id > s.id)) FROM snapshot s ORDER BY s.id"""
     checked["snapshots"] = 0
     for key, source, *counts in _rows(session, sql):
         checked["snapshots"] += 1

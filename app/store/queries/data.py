@@ -48,7 +48,7 @@ class SourceRow:
 
 @dataclass(frozen=True)
 class QuarantineRow:
-    """A row that was turned away; `content` is JSON."""
+    """A row that was turned away; `content` and `repairs` are JSON, `released_in` is a snapshot's key."""
 
     id: int
     project: str
@@ -60,15 +60,20 @@ class QuarantineRow:
     reason: str
     content: str
     state: str
+    repairs: str
+    released_in: str | None
+    decided_by: str | None
+    decided_at: str | None
 
 
 @dataclass(frozen=True)
 class RuleCount:
-    """How many rows one rule turned away."""
+    """How many rows one rule turned away, and how many of them still wait."""
 
     source: str
     rule: str
     rows: int
+    open: int
     example: str
 
 
@@ -83,6 +88,9 @@ class SourceFileRow:
     size_bytes: int
     rows: int
 
+
+_REPLACED = "EXISTS (SELECT 1 FROM snapshot c WHERE c.parent_id = coalesce(s.parent_id, s.id) AND c.id > s.id)"
+"""Whether rows were released from the quarantine of `s` since: another snapshot stands in its place then."""
 
 _SNAPSHOTS = """
 SELECT s.key, p.name AS project, s.source, s.digest, s.artifact, s.profile, r.key AS run, s.rows_in, s.rows,
@@ -116,7 +124,9 @@ def sources(reader: Reader, *, project: str | None = None) -> list[SourceRow]:
       (SELECT count(*) FROM quarantined_row q JOIN snapshot s ON s.id = q.snapshot_id
        WHERE s.project_id = g.project_id AND s.source = g.source AND q.state = 'open') AS quarantined_open,
       last.watermark, last.created_at AS refreshed_at, last.digest, last.key AS snapshot
-    FROM (SELECT s.project_id, s.source, count(*) AS snapshots, sum(s.rows) AS rows, sum(s.quarantined) AS quarantined,
+    FROM (SELECT s.project_id, s.source, count(*) AS snapshots,
+            sum(CASE WHEN {_REPLACED} THEN 0 ELSE s.rows END) AS rows,
+            sum(CASE WHEN {_REPLACED} THEN 0 ELSE s.quarantined END) AS quarantined,
             max(s.time_to) AS newest, max(s.id) AS last_id,
             (SELECT count(*) FROM source_file f WHERE f.project_id = s.project_id AND f.source = s.source) AS files
           FROM snapshot s JOIN project p ON p.id = s.project_id {where(conditions)}
@@ -155,7 +165,8 @@ def quarantined_rows(
         conditions.append("q.rule = :rule")
         bound["rule"] = rule
     sql = f"""SELECT q.id, p.name AS project, s.source, s.key AS snapshot, q.file, q.row_number, q.rule, q.reason,
-        q.content, q.state FROM quarantined_row q JOIN snapshot s ON s.id = q.snapshot_id
+        q.content, q.state, q.repairs, t.key AS released_in, q.decided_by, q.decided_at
+        FROM quarantined_row q JOIN snapshot s ON s.id = q.snapshot_id LEFT JOIN snapshot t ON t.id = q.released_in
         JOIN project p ON p.id = s.project_id {where(conditions)} ORDER BY q.id LIMIT :limit"""  # noqa: S608
     return made(QuarantineRow, reader.rows(sql, {**bound, "after_id": after_id, "limit": limit}))
 
@@ -168,7 +179,8 @@ def counts_by_rule(
     if snapshot is not None:
         conditions.append("s.key = :snapshot")
         bound["snapshot"] = snapshot
-    sql = f"""SELECT s.source, q.rule, count(*) AS rows, min(q.reason) AS example
+    sql = f"""SELECT s.source, q.rule, count(*) AS rows,
+        sum(CASE WHEN q.state = 'open' THEN 1 ELSE 0 END) AS open, min(q.reason) AS example
         FROM quarantined_row q JOIN snapshot s ON s.id = q.snapshot_id JOIN project p ON p.id = s.project_id
         {where(conditions)} GROUP BY s.source, q.rule ORDER BY count(*) DESC, q.rule"""  # noqa: S608
     return made(RuleCount, reader.rows(sql, bound))

@@ -6,7 +6,7 @@ from app.store.tables.artifacts import Artifact, Chunk
 from app.store.tables.audit import AuditEvent
 from app.store.tables.charter import CharterVersion, Project
 from app.store.tables.ci import Bundle, CiVerdict
-from app.store.tables.data import QuarantinedRow, Snapshot, SourceFile
+from app.store.tables.data import Agreement, QuarantinedRow, Snapshot, SourceFile, Ticket
 from app.store.tables.experiments import Metric, MetricPoint, Parameter
 from app.store.tables.features import FeatureSet
 from app.store.tables.infrastructure import Admission, Estimate, Lease, Service
@@ -22,6 +22,7 @@ metadata = SQLModel.metadata
 
 __all__ = [
     "Admission",
+    "Agreement",
     "Alert",
     "Artifact",
     "AuditEvent",
@@ -56,6 +57,7 @@ __all__ = [
     "SourceFile",
     "StageTransition",
     "Task",
+    "Ticket",
     "Trial",
     "metadata",
 ]

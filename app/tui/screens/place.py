@@ -209,12 +209,16 @@ class PlaceScreen(Screen[None]):
         event.prevent_default()
         await self.perform(action)
 
+    def targets(self) -> tuple[Any, ...]:
+        """Who may know an action, the nearest first."""
+        return (self.focused, self, self.app)
+
     async def perform(self, action: Action) -> None:
         """Do an action: the focused pane knows it, or the screen, or the app."""
         if action.id.startswith("go.") and action.id.removeprefix("go.") in PLACE_NAMES:
             self.control.go(action.id.removeprefix("go."))
             return
-        for target in (self.focused, self, self.app):
+        for target in self.targets():
             method = getattr(target, action.method, None)
             if method is not None:
                 result = method()

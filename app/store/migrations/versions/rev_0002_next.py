@@ -12,6 +12,23 @@ depends_on = None
 def upgrade() -> None:
     """Add it; new columns of old rows get the default that the code gives to new rows."""
     op.create_table(
+        "agreement",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("role", sa.String(length=32), nullable=False),
+        sa.Column("signed_by", sa.String(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("signed_at", sa.String(length=27), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("project_id", "source", "digest", "role"),
+    )
+    with op.batch_alter_table("agreement", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_agreement_project_id"), ["project_id"], unique=False)
+
+    op.create_table(
         "bundle",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
@@ -28,6 +45,32 @@ def upgrade() -> None:
     with op.batch_alter_table("bundle", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_bundle_commit"), ["commit"], unique=False)
         batch_op.create_index(batch_op.f("ix_bundle_manifest"), ["manifest"], unique=False)
+
+    op.create_table(
+        "ticket",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(length=12), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("wish", sa.Text(), nullable=False),
+        sa.Column("from_role", sa.String(length=32), nullable=False),
+        sa.Column("for_role", sa.String(length=32), nullable=False),
+        sa.Column("state", sa.String(length=32), nullable=False),
+        sa.Column("opened_by", sa.String(), nullable=False),
+        sa.Column("opened_at", sa.String(length=27), nullable=False),
+        sa.Column("taken_by", sa.String(), nullable=True),
+        sa.Column("taken_at", sa.String(length=27), nullable=True),
+        sa.Column("closed_by", sa.String(), nullable=True),
+        sa.Column("closed_at", sa.String(length=27), nullable=True),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("key"),
+    )
+    with op.batch_alter_table("ticket", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_ticket_project_id"), ["project_id"], unique=False)
+        batch_op.create_index("tickets_by_queue", ["state", "for_role"], unique=False)
 
     op.create_table(
         "admission",
@@ -184,6 +227,19 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_trial_run_id"), ["run_id"], unique=False)
         batch_op.create_index("trial_by_value", ["experiment_id", "state", "value"], unique=False)
 
+    with op.batch_alter_table("quarantined_row", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("repairs", sa.Text(), server_default="{}", nullable=False))
+        batch_op.add_column(sa.Column("released_in", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("decided_by", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("decided_at", sa.String(length=27), nullable=True))
+        batch_op.create_index(batch_op.f("ix_quarantined_row_released_in"), ["released_in"], unique=False)
+        batch_op.create_foreign_key(
+            "fk_quarantined_row_released_in", "snapshot", ["released_in"], ["id"], ondelete="RESTRICT"
+        )
+
+    with op.batch_alter_table("quarantined_row", schema=None) as batch_op:
+        batch_op.alter_column("repairs", existing_type=sa.Text(), server_default=None, existing_nullable=False)
+
     with op.batch_alter_table("resource_sample", schema=None) as batch_op:
         batch_op.add_column(sa.Column("read_bytes", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("written_bytes", sa.BigInteger(), nullable=True))
@@ -202,6 +258,14 @@ def upgrade() -> None:
         batch_op.alter_column(
             "device", existing_type=sa.String(length=16), server_default=None, existing_nullable=False
         )
+
+    with op.batch_alter_table("snapshot", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("parent_id", sa.Integer(), nullable=True))
+        batch_op.create_index(batch_op.f("ix_snapshot_parent_id"), ["parent_id"], unique=False)
+        batch_op.create_foreign_key("fk_snapshot_parent_id", "snapshot", ["parent_id"], ["id"], ondelete="RESTRICT")
+
+    with op.batch_alter_table("source_file", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("version", sa.String(), nullable=True))
 
 
 def downgrade() -> None:

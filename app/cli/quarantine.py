@@ -1,0 +1,173 @@
+"""`trainmaster data quarantine`: the rows that were turned away: look, repair, release, reject."""
+
+import json as json_module
+from typing import Annotated
+
+import typer
+
+from app.cli.render import emit, fields, say, table
+from app.cli.session import Json, Limit, ProjectName, WorkspaceDir, chosen_project, opened, reading
+from app.domain.errors import NotFound, Usage
+from app.domain.text import visible
+
+commands = typer.Typer(
+    help="The rows that broke their contract: look, repair, release, reject.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+OnlySource = Annotated[str | None, typer.Option("--source", help="Only rows of this source.")]
+OnlyRule = Annotated[str | None, typer.Option("--rule", help="Only rows that broke this rule, one by one.")]
+Ids = Annotated[list[int] | None, typer.Argument(help="The rows, by their number in `ls --rows`.")]
+Why = Annotated[str, typer.Option("--reason", help="Why, for the audit log.")]
+
+
+@commands.callback(invoke_without_command=True)
+def count(
+    context: typer.Context,
+    workspace: WorkspaceDir = None,
+    project: ProjectName = None,
+    source: OnlySource = None,
+    rule: OnlyRule = None,
+    limit: Limit = 50,
+    json: Json = False,
+) -> None:
+    """Count the rows that were turned away, by rule and reason; with --rule, list them."""
+    if context.invoked_subcommand is None:
+        list_rows(workspace, project, source, rule, False, limit, json)
+
+
+@commands.command("ls")
+def list_rows(
+    workspace: WorkspaceDir = None,
+    project: ProjectName = None,
+    source: OnlySource = None,
+    rule: OnlyRule = None,
+    rows: Annotated[bool, typer.Option("--rows", help="List the rows, whatever rule they broke.")] = False,
+    limit: Limit = 50,
+    json: Json = False,
+) -> None:
+    """Count the rows that were turned away, by rule and reason; with --rule or --rows, list them."""
+    from app.store.queries import data
+
+    with reading(workspace) as (_, reader):
+        if rule is not None or rows:
+            found = data.quarantined_rows(reader, project=project, source=source, rule=rule, limit=limit)
+            emit(
+                found,
+                as_json=json,
+                human=lambda: table(
+                    ["row", "state", "source", "file", "line of data", "reason", "content"],
+                    [(r.id, r.state, r.source, r.file, r.row_number, r.reason, r.content) for r in found],
+                    empty=f"no row broke {visible(rule)}" if rule else "no row is in quarantine",
+                ),
+            )
+            return
+        counts = data.counts_by_rule(reader, project=project, source=source)
+    emit(
+        counts,
+        as_json=json,
+        human=lambda: table(
+            ["source", "rule", "rows", "open", "reason"],
+            [(one.source, one.rule, one.rows, one.open, one.example) for one in counts],
+            empty="no row is in quarantine",
+        ),
+    )
+    if counts and not json:
+        say(f"{sum(one.rows for one in counts)} rows; see some: trainmaster data quarantine --rule {counts[0].rule}")
+
+
+@commands.command()
+def show(
+    row: Annotated[int, typer.Argument(help="The row, by its number in `ls --rows`.")],
+    workspace: WorkspaceDir = None,
+    json: Json = False,
+) -> None:
+    """Show one row: every value as it was delivered, what was repaired, and the rule that it broke."""
+    from app.store.queries import data
+
+    with reading(workspace) as (_, reader):
+        found = data.quarantined_rows(reader, after_id=row - 1, limit=1)
+    if not found or found[0].id != row:
+        raise NotFound(f"there is no row {row} in quarantine", next_step="trainmaster data quarantine ls --rows")
+    one = found[0]
+    content, repairs = json_module.loads(one.content), json_module.loads(one.repairs)
+
+    def human() -> None:
+        fields({"row": one.id, "state": one.state, "source": one.source, "snapshot": one.snapshot,
+                "rule": one.rule, "reason": one.reason, "decided by": one.decided_by})  # fmt: skip
+        print()
+        table(
+            ["column", "delivered", "repaired"],
+            [(name, value, repairs.get(name, "") if name in repairs else "") for name, value in content.items()],
+            empty="the row is empty",
+        )
+
+    emit({**one.__dict__, "content": content, "repairs": repairs}, as_json=json, human=human)
+
+
+@commands.command()
+def repair(
+    row: Annotated[int, typer.Argument(help="The row, by its number in `ls --rows`.")],
+    values: Annotated[list[str], typer.Argument(help="COLUMN=VALUE; COLUMN= sets it to missing.")],
+    workspace: WorkspaceDir = None,
+    project: ProjectName = None,
+    reason: Why = "",
+    json: Json = False,
+) -> None:
+    """Set values of a row; it stays in quarantine until it is released."""
+    from app.services import data
+    from app.services.workspaces import actor, open_project
+
+    pairs: dict[str, str | None] = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise Usage(f"{visible(text)!r} is not COLUMN=VALUE", next_step=f"trainmaster data quarantine show {row}")
+        pairs[name] = value or None
+    with opened(workspace) as (place, store):
+        there = open_project(place, chosen_project(place, project))
+        done = data.repair(store, there, row, pairs, by=actor(), reason=reason)
+    emit(done, as_json=json, human=lambda: say(done.says))
+
+
+@commands.command()
+def release(
+    rows: Ids = None,
+    workspace: WorkspaceDir = None,
+    project: ProjectName = None,
+    source: OnlySource = None,
+    rule: Annotated[str | None, typer.Option("--rule", help="All rows that wait because of this rule.")] = None,
+    reason: Why = "",
+    json: Json = False,
+) -> None:
+    """Take rows that keep the contract now into a new snapshot, in their old places; all of them or none."""
+    from app.services import data
+    from app.services.workspaces import actor, open_project
+
+    with opened(workspace) as (place, store):
+        there = open_project(place, chosen_project(place, project))
+        ids = list(rows or []) if rule is None else data.open_rows_of_rule(store, there, rule, source=source)
+        done = data.release(store, there, ids, by=actor(), reason=reason)
+    emit(done, as_json=json, human=lambda: say(done.says))
+
+
+@commands.command()
+def reject(
+    rows: Ids = None,
+    workspace: WorkspaceDir = None,
+    project: ProjectName = None,
+    source: OnlySource = None,
+    rule: Annotated[str | None, typer.Option("--rule", help="All rows that wait because of this rule.")] = None,
+    reason: Why = "",
+    json: Json = False,
+) -> None:
+    """Decide that rows stay out for good; they are kept, and count as quarantined."""
+    from app.services import data
+    from app.services.workspaces import actor, open_project
+
+    with opened(workspace) as (place, store):
+        there = open_project(place, chosen_project(place, project))
+        ids = list(rows or []) if rule is None else data.open_rows_of_rule(store, there, rule, source=source)
+        done = data.reject(store, there, ids, by=actor(), reason=reason)
+    emit(done, as_json=json, human=lambda: say(done.says))
