@@ -43,7 +43,7 @@ def test_a_view_earns_what_its_absence_costs(store: Store, workspace: Workspace)
     with store.read() as session:
         metrics = {row.key: row.value for row in session.execute(select(Metric)).scalars()}
         assert session.execute(select(ModelVersion)).first() is None
-    assert metrics["view.schedule.earns.low"] > 0  # type: ignore[operator]
+    assert metrics["view.schedule.earns.low"] > 0
     assert {"auc", "seconds", "without.noise.auc", "without.noise.seconds", "view.noise.earns"} <= set(metrics)
     assert "noise" in done.says
 
