@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import quarantine
+from app.cli import contract, profiles, quarantine, tickets
 from app.cli.render import emit, say, short_time, table
 from app.cli.session import Json, Limit, ProjectName, WorkspaceDir, chosen_project, group, opened, reading
 
@@ -163,4 +163,10 @@ def ingest(
     )
 
 
+commands.command("contract")(contract.contract)
+commands.command("agree")(contract.agree)
+commands.command("profile")(profiles.profile)
+commands.command("compare")(profiles.compare)
+commands.command("import")(profiles.import_file)
 commands.add_typer(quarantine.commands, name="quarantine")
+commands.add_typer(tickets.commands, name="tickets")

@@ -8,6 +8,7 @@ import typer
 from app.cli.render import emit, fields, say, table
 from app.cli.session import Json, Limit, ProjectName, WorkspaceDir, chosen_project, opened, reading
 from app.domain.errors import NotFound, Usage
+from app.domain.states import QuarantineState
 from app.domain.text import visible
 
 commands = typer.Typer(
@@ -18,7 +19,7 @@ commands = typer.Typer(
 
 OnlySource = Annotated[str | None, typer.Option("--source", help="Only rows of this source.")]
 OnlyRule = Annotated[str | None, typer.Option("--rule", help="Only rows that broke this rule, one by one.")]
-Ids = Annotated[list[int] | None, typer.Argument(help="The rows, by their number in `ls --rows`.")]
+Ids = Annotated[list[int] | None, typer.Argument(help="The rows, by their number in `ls`.")]
 Why = Annotated[str, typer.Option("--reason", help="Why, for the audit log.")]
 
 
@@ -33,36 +34,14 @@ def count(
     json: Json = False,
 ) -> None:
     """Count the rows that were turned away, by rule and reason; with --rule, list them."""
-    if context.invoked_subcommand is None:
-        list_rows(workspace, project, source, rule, False, limit, json)
-
-
-@commands.command("ls")
-def list_rows(
-    workspace: WorkspaceDir = None,
-    project: ProjectName = None,
-    source: OnlySource = None,
-    rule: OnlyRule = None,
-    rows: Annotated[bool, typer.Option("--rows", help="List the rows, whatever rule they broke.")] = False,
-    limit: Limit = 50,
-    json: Json = False,
-) -> None:
-    """Count the rows that were turned away, by rule and reason; with --rule or --rows, list them."""
+    if context.invoked_subcommand is not None:
+        return
+    if rule is not None:
+        list_rows(workspace, project, source, rule, None, limit, json)
+        return
     from app.store.queries import data
 
     with reading(workspace) as (_, reader):
-        if rule is not None or rows:
-            found = data.quarantined_rows(reader, project=project, source=source, rule=rule, limit=limit)
-            emit(
-                found,
-                as_json=json,
-                human=lambda: table(
-                    ["row", "state", "source", "file", "line of data", "reason", "content"],
-                    [(r.id, r.state, r.source, r.file, r.row_number, r.reason, r.content) for r in found],
-                    empty=f"no row broke {visible(rule)}" if rule else "no row is in quarantine",
-                ),
-            )
-            return
         counts = data.counts_by_rule(reader, project=project, source=source)
     emit(
         counts,
@@ -77,9 +56,35 @@ def list_rows(
         say(f"{sum(one.rows for one in counts)} rows; see some: trainmaster data quarantine --rule {counts[0].rule}")
 
 
+@commands.command("ls")
+def list_rows(
+    workspace: WorkspaceDir = None,
+    project: ProjectName = None,
+    source: OnlySource = None,
+    rule: OnlyRule = None,
+    state: Annotated[QuarantineState | None, typer.Option("--state", help="Only rows in this state.")] = None,
+    limit: Limit = 50,
+    json: Json = False,
+) -> None:
+    """List the rows that were turned away, one by one, with the rule and the reason."""
+    from app.store.queries import data
+
+    with reading(workspace) as (_, reader):
+        found = data.quarantined_rows(reader, project=project, source=source, rule=rule, state=state, limit=limit)
+    emit(
+        found,
+        as_json=json,
+        human=lambda: table(
+            ["row", "state", "source", "file", "number", "reason", "content"],
+            [(r.id, r.state, r.source, r.file, r.row_number, r.reason, r.content) for r in found],
+            empty=f"no row broke {visible(rule)}" if rule else "no row is in quarantine",
+        ),
+    )
+
+
 @commands.command()
 def show(
-    row: Annotated[int, typer.Argument(help="The row, by its number in `ls --rows`.")],
+    row: Annotated[int, typer.Argument(help="The row, by its number in `ls`.")],
     workspace: WorkspaceDir = None,
     json: Json = False,
 ) -> None:
@@ -89,7 +94,7 @@ def show(
     with reading(workspace) as (_, reader):
         found = data.quarantined_rows(reader, after_id=row - 1, limit=1)
     if not found or found[0].id != row:
-        raise NotFound(f"there is no row {row} in quarantine", next_step="trainmaster data quarantine ls --rows")
+        raise NotFound(f"there is no row {row} in quarantine", next_step="trainmaster data quarantine ls")
     one = found[0]
     content, repairs = json_module.loads(one.content), json_module.loads(one.repairs)
 
@@ -108,7 +113,7 @@ def show(
 
 @commands.command()
 def repair(
-    row: Annotated[int, typer.Argument(help="The row, by its number in `ls --rows`.")],
+    row: Annotated[int, typer.Argument(help="The row, by its number in `ls`.")],
     values: Annotated[list[str], typer.Argument(help="COLUMN=VALUE; COLUMN= sets it to missing.")],
     workspace: WorkspaceDir = None,
     project: ProjectName = None,

@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 from app.cli.render import emit, fields, plain, short_time, table
+from app.cli.runs_compare import COMMANDS
+from app.cli.runs_exchange import export, import_
 from app.cli.session import Json, Limit, ProjectName, WorkspaceDir, group, opened, reading
 
 commands = group("What ran, what runs, and why it failed.")
@@ -13,24 +15,33 @@ RunKey = Annotated[str, typer.Argument(help="The run's key, or the beginning of 
 
 @commands.command("ls")
 def list_runs(
-    where: Annotated[str, typer.Argument(help="A filter: words, state:failed, auc>0.7, !not, a | b.")] = "",
+    where: Annotated[
+        str,
+        typer.Argument(
+            help='A filter: words, state:failed, "metrics.auc > .72 and params.learner = lightgbm", tags.team=risk, '
+            "!not, a | b, archived:yes."
+        ),
+    ] = "",
     workspace: WorkspaceDir = None,
     project: ProjectName = None,
     flow: Annotated[str | None, typer.Option(help="Only runs of this flow.")] = None,
     sort: Annotated[
-        str, typer.Option(help="requested, started, finished, duration, flow, state, by, metric:NAME.")
-    ] = "requested",
-    ascending: Annotated[bool, typer.Option("--ascending", help="Smallest first.")] = False,
+        str,
+        typer.Option(
+            help="requested, started, finished, duration, flow, state, by, metrics.NAME; - before it: largest first."
+        ),
+    ] = "-requested",
     limit: Limit = 50,
     json: Json = False,
 ) -> None:
     """List runs, newest first."""
     from app.store.queries import runs
 
+    column, descending = runs.sort_of(sort)
     with reading(workspace) as (_, reader):
         page = runs.page_of_runs(
-            reader, project=project, flow=flow, where=runs.run_filter(where) if where else None, sort=sort,
-            descending=not ascending, limit=limit,
+            reader, project=project, flow=flow, where=runs.run_filter(where) if where else None, sort=column,
+            descending=descending, limit=limit,
         )  # fmt: skip
         documents = [
             {
@@ -40,7 +51,7 @@ def list_runs(
                 "finished_at": row.finished_at, "duration_s": row.duration_s,
                 "metrics": runs.metrics_of(reader, row.key) if json else {},
                 "stages": row.stages, "stages_done": row.stages_done, "task": row.task, "share": row.share,
-                "error": row.error, "next_step": row.next_step,
+                "error": row.error, "next_step": row.next_step, "tags": row.tags, "archived_at": row.archived_at,
             }
             for row in page.rows
         ]  # fmt: skip
@@ -48,7 +59,7 @@ def list_runs(
         documents,
         as_json=json,
         human=lambda: table(
-            ["run", "flow", "state", "requested", "seconds", "metric", "cause", "by", "error"],
+            ["run", "flow", "state", "requested", "seconds", "metric", "cause", "by", "tags", "error"],
             [
                 (
                     row.key,
@@ -59,6 +70,7 @@ def list_runs(
                     None if row.value is None else f"{row.metric} {row.value:.4f}",
                     f"{row.cause} {row.cause_key}" if row.cause_key else row.cause,
                     row.requested_by,
+                    " ".join(row.tags),
                     row.error,
                 )
                 for row in page.rows
@@ -79,6 +91,7 @@ def show(run: RunKey, workspace: WorkspaceDir = None, json: Json = False) -> Non
         key = detail.row.key
         tasks, metrics = runs.tasks_of(reader, key), runs.metrics_of(reader, key)
         parameters = runs.parameters_of(reader, key)
+        notes, baseline = runs.notes_of(reader, key), runs.baseline_of(reader, detail.row.project) == key
     document = {
         "run": key,
         **{name: value for name, value in _as_dict(detail.row).items() if name not in ("id", "key")},
@@ -87,10 +100,12 @@ def show(run: RunKey, workspace: WorkspaceDir = None, json: Json = False) -> Non
         "tasks": tasks,
         "parameters": parameters,
         "metrics": metrics,
+        "notes": notes,
+        "baseline": baseline,
     }
 
     def human() -> None:
-        kept = ("tasks", "parameters", "metrics", "environment")
+        kept = ("tasks", "parameters", "metrics", "environment", "notes", "tags")
         fields({name: value for name, value in document.items() if name not in kept and value not in (None, "")})
         print()
         table(
@@ -109,6 +124,12 @@ def show(run: RunKey, workspace: WorkspaceDir = None, json: Json = False) -> Non
         if metrics:
             print()
             table(["metric", "value"], sorted(metrics.items()), empty="")
+        if detail.row.tags:
+            print()
+            fields({"tags": " ".join(detail.row.tags)})
+        if notes:
+            print()
+            table(["noted", "by", "note"], [(short_time(n.at), n.actor, n.says) for n in notes], empty="")
 
     emit(document, as_json=json, human=human)
 
@@ -159,3 +180,9 @@ def _as_dict(value: object) -> dict[str, object]:
     shown = plain(value)
     assert isinstance(shown, dict)
     return shown
+
+
+for command in COMMANDS:
+    commands.command()(command)
+commands.command("export")(export)
+commands.command("import")(import_)

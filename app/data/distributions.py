@@ -56,12 +56,16 @@ def spread(values: Numbers) -> Spread:
         len(first),
         low,
         high,
-        _finite(float(finite.mean())),
-        _finite(float(finite.std())),
+        *_moments(finite),
         tuple(float(finite[int(share * (len(finite) - 1))]) for share in QUANTILES),
         _histogram(finite, low, high),
         tuple((number_word(float(finite[first[at]])), int(counts[at])) for at in most),
     )
+
+
+def _moments(finite: Numbers) -> tuple[float | None, float | None]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _finite(float(finite.mean())), _finite(float(finite.std()))
 
 
 def _histogram(in_order: Numbers, low: float, high: float) -> Histogram:

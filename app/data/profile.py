@@ -166,7 +166,7 @@ def _column(
             histogram=found.histogram,
         )  # fmt: skip
         return _shown(one, rule), numbers.view(np.int64), numbers
-    if pa.types.is_string(kind) or pa.types.is_boolean(kind):
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_boolean(kind):
         distinct, top = distributions.most_frequent(values)
         codes = _codes(values)
         going = distributions.correlation_ratio(codes, answers) if answers is not None else None

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from app.domain.project import ColumnRule
 from app.domain.text import visible
@@ -13,6 +15,7 @@ from app.domain.text import visible
 LONGEST_VALUE = 65_536
 WITH_ZONE = r"[tT ]\d\d.*(?:[zZ]|[+-]\d\d(?::?\d\d)?)\s*$"
 TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
+_NAME = r"^\s*(?:[+-]?0[0-9]|\+)"
 Mask = npt.NDArray[np.bool_]
 
 
@@ -59,20 +62,42 @@ def guessed(values: pd.Series) -> pd.Series:
     """
     if not is_text(values):
         return values
-    present = values.dropna()
-    if present.empty or not _looks_like_number(str(present.iloc[0])):
-        return values
-    numbers = pd.to_numeric(present, errors="coerce")
-    if numbers.isna().any():
-        return values
-    if present.str.match(r"\s*[+-]?0[0-9]|\s*\+").any():
-        return values
-    return pd.to_numeric(values, errors="coerce")
+    numbers = _numbers(values)
+    return values if numbers is None else numbers
 
 
 def is_text(values: pd.Series) -> bool:
     """Whether a column holds text."""
     return bool(pd.api.types.is_string_dtype(values.dtype) or pd.api.types.is_object_dtype(values.dtype))
+
+
+def _numbers(values: pd.Series, *, also_names: bool = False) -> pd.Series | None:
+    """A column of text as numbers, None when one of its values is none; read by Arrow, no object for any value.
+
+    Text with a leading zero or a plus is a name, unless `also_names`.
+    """
+    try:
+        text = pa.chunked_array(pa.array(values, pa.large_string()))
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return None
+    first = pc.drop_null(text.slice(0, 1000)) if text.null_count < len(text) else text.slice(0, 0)
+    if len(first) == 0:
+        first = pc.drop_null(text)
+    if len(first) == 0 or not (also_names or _looks_like_number(first[0].as_py())):
+        return None
+    if not also_names and pc.any(pc.match_substring_regex(text, _NAME)).as_py():
+        return None
+    numbers = _cast(text) or _cast(pc.utf8_trim_whitespace(text))
+    return None if numbers is None else pd.Series(numbers.to_numpy(), index=values.index, name=values.name)
+
+
+def _cast(text: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    for kind in [pa.int64()] * (text.null_count == 0) + [pa.float64()]:
+        try:
+            return pc.cast(text, kind)
+        except pa.ArrowInvalid:
+            continue
+    return None
 
 
 def _looks_like_number(text: str) -> bool:
@@ -83,7 +108,10 @@ def _converted(values: pd.Series, kind: str, zone: str) -> tuple[pd.Series, Mask
     present = values.notna().to_numpy()
     match kind:
         case "number" | "integer":
-            numbers = values if pd.api.types.is_numeric_dtype(values.dtype) else pd.to_numeric(values, errors="coerce")
+            numbers = values
+            if not pd.api.types.is_numeric_dtype(values.dtype):
+                read = _numbers(values, also_names=True) if is_text(values) else None
+                numbers = pd.to_numeric(values, errors="coerce") if read is None else read
             failed = present & numbers.isna().to_numpy()
             if kind == "integer" and pd.api.types.is_float_dtype(numbers.dtype):
                 array = numbers.to_numpy(dtype="float64", na_value=np.nan)

@@ -16,9 +16,9 @@ class Permission(StrEnum):
 
 
 EVERYWHERE, LIST = "everywhere", "list"
-OVERVIEW, DATA, RUNS, RUN = "overview", "data", "runs", "run"
+OVERVIEW, DATA, RUNS, RUN, COMPARE = "overview", "data", "runs", "run", "compare"
 REGISTRY, MONITORING, INFRASTRUCTURE, CI = "registry", "monitoring", "infrastructure", "ci"
-TABBED = (DATA, RUN, REGISTRY, MONITORING)
+TABBED = (DATA, RUN, COMPARE, REGISTRY, MONITORING)
 
 
 @dataclass(frozen=True)
@@ -121,9 +121,42 @@ ACTIONS: tuple[Action, ...] = (
         needs=OPERATE,
         weight=12,
     ),
+    Action("data.import", "i", "import a file into the source", on=(DATA,), short="import", needs=OPERATE, weight=7),
+    Action("snapshot.compare", "c", "compare two marked snapshots", on=("snapshots",), short="compare", weight=11),
+    Action(
+        "contract.agree", "a", "sign the contract for a role", on=("contract",), short="sign", needs=OPERATE, weight=11
+    ),
+    Action(
+        "quarantine.repair", "e", "repair a row's values", on=("quarantine",), short="repair", needs=OPERATE, weight=15
+    ),
+    Action("quarantine.release", "a", "release rows", on=("quarantine",), short="release", needs=OPERATE, weight=14),
+    Action(
+        "quarantine.reject", "x", "reject rows for good", on=("quarantine",), short="reject", needs=OPERATE, weight=13
+    ),
+    Action("ticket.open", "e", "write a ticket", on=("tickets",), short="write", needs=OPERATE, weight=15),
+    Action("ticket.take", "a", "take a ticket", on=("tickets",), short="take", needs=OPERATE, weight=14),
+    Action(
+        "ticket.close", "x", "close a ticket with an answer", on=("tickets",), short="close", needs=OPERATE, weight=13
+    ),
     Action("run.again", "r", "run again", on=(RUNS, RUN), needs=OPERATE, weight=12),
     Action("run.cancel", "x", "cancel", on=(RUNS, RUN), needs=OPERATE, weight=11),
     Action("run.logs", "l", "logs", on=(RUNS, RUN), weight=10),
+    Action("run.compare", "c", "compare the marked runs", on=(RUNS,), weight=9, short="compare"),
+    Action("run.edit", "e", "note and tags", on=(RUNS, RUN), needs=OPERATE, weight=7, short="note"),
+    Action("run.match", "n", "next match in the log", on=(RUN,), weight=6, short="next match"),
+    Action("run.match-back", "N", "match before", on=(RUN,)),
+    Action("compare.differences", "d", "only differences, or all", on=(COMPARE,), weight=12, short="differences"),
+    Action(
+        "compare.baseline",
+        "b",
+        "pin the chosen run as baseline",
+        on=(COMPARE,),
+        needs=OPERATE,
+        weight=11,
+        short="baseline",
+    ),
+    Action("compare.left", "left", "run to the left", on=(COMPARE,)),
+    Action("compare.right", "right", "run to the right", on=(COMPARE,), weight=10, short="next run"),
     Action("model.promote", "p", "promote", on=(REGISTRY,), needs=PROMOTE, weight=12),
     Action("alert.acknowledge", "a", "acknowledge", on=(MONITORING,), needs=OPERATE, weight=12),
     Action("monitor.retrain", "r", "retrain", on=(MONITORING,), needs=OPERATE, weight=11),
@@ -153,6 +186,8 @@ SIGNS = {
     "space": "space",
     "pageup": "page up",
     "pagedown": "page down",
+    "left": "←",
+    "right": "→",
     "f1": "F1",
     "f5": "F5",
 }

@@ -50,11 +50,12 @@ def this_lock() -> bytes:
     >>> b"lightgbm==" in this_lock()
     True
     """
-    installed = {
-        f"{name.lower()}=={found.version}"
-        for found in importlib.metadata.distributions()
-        if (name := found.metadata["Name"])
-    }
+    installed: set[str] = set()
+    for folder in filter(os.path.isdir, dict.fromkeys(sys.path)):  # the folders' names: to parse the files takes 0.3 s
+        for entry in os.scandir(folder):
+            name, dash, version = entry.name.removesuffix(".dist-info").rpartition("-")
+            if dash and entry.name.endswith(".dist-info"):
+                installed.add(f"{name.lower().replace('_', '-')}=={version}")
     return "\n".join(sorted(installed)).encode()
 
 

@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 from app.domain.errors import BadInput
 from app.domain.ids import new_key
 from app.domain.states import CauseKind, RunState
-from app.store.columns import split_number
+from app.store.columns import number_of, split_number
 from app.store.tables import Metric, MetricPoint, Parameter, Run
 
 BATCH = 5_000
@@ -36,6 +36,16 @@ class FinishedRun:
     metrics: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
     key: str | None = None
+    cause_key: str | None = None
+    seed: int | None = None
+    commit: str | None = None
+    dirty: bool | None = None
+    charter_digest: str | None = None
+    lock_digest: str | None = None
+    peak_rss_bytes: int | None = None
+    environment: str = ""
+    requested: str | None = None
+    """The parameters of the request as JSON, when they are not those of the run."""
 
 
 def import_runs(session: Session, runs: Iterable[FinishedRun], *, project_id: int) -> list[str]:
@@ -55,8 +65,9 @@ def import_runs(session: Session, runs: Iterable[FinishedRun], *, project_id: in
         ids = _insert_runs(connection, rows)
         keys += [str(row["key"]) for row in rows]
         paired = list(zip(ids, batch, strict=True))
-        parameters = ((i, k, str(v)) for i, run in paired for k, v in run.parameters.items())
-        _insert(connection, Parameter, ("run_id", "key", "value"), parameters)
+        texts = ((i, k, str(v)) for i, run in paired for k, v in run.parameters.items())
+        parameters = ((i, k, text, number_of(text)) for i, k, text in texts)
+        _insert(connection, Parameter, ("run_id", "key", "value", "number"), parameters)
         metrics = ((i, k, *split_number(v)) for i, run in paired for k, v in run.metrics.items())
         _insert(connection, Metric, ("run_id", "key", "value", "special"), metrics)
     return keys
@@ -86,8 +97,15 @@ def _row(run: FinishedRun, project_id: int) -> dict[str, Any]:
         "started_at": run.started_at,
         "finished_at": run.finished_at,
         "duration_s": run.duration_s,
-        "parameters": json.dumps(dict(run.parameters), sort_keys=True, allow_nan=False, default=str),
-        "environment": "{}",
+        "parameters": run.requested or json.dumps(dict(run.parameters), sort_keys=True, allow_nan=False, default=str),
+        "environment": run.environment or "{}",
+        "cause_key": run.cause_key,
+        "seed": run.seed,
+        "commit": run.commit,
+        "dirty": run.dirty,
+        "charter_digest": run.charter_digest,
+        "lock_digest": run.lock_digest,
+        "peak_rss_bytes": run.peak_rss_bytes,
         "stages_done": 0,
         "error": run.error,
         "next_step": "",

@@ -97,3 +97,16 @@ def join_number(value: float | None, special: str | None) -> float:
     if special is None:
         raise ValueError("a metric has neither a value nor a special value")
     return float(special)
+
+
+def number_of(text: str) -> float | None:
+    """The finite number that a text writes, or None.
+
+    >>> number_of("7"), number_of("1e-3"), number_of("lightgbm"), number_of("nan"), number_of("1_0")
+    (7.0, 0.001, None, None, None)
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and "_" not in text else None

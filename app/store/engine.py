@@ -15,14 +15,15 @@ from sqlalchemy.exc import DatabaseError, StatementError
 from sqlalchemy.orm import UOWTransaction
 from sqlmodel import Session
 
-from app.domain.errors import BadInput, Refused
-from app.store.faults import explained
+from app.domain.errors import BadInput, Refused, TrainmasterError
+from app.store.faults import explained, explained_elsewhere
 from app.store.reader import SQLITE, Reader
 from app.store.tables.base import Table
 
 BUSY_TIMEOUT_MS = 15_000
 WRITE = "trainmaster_write"
 DURABLE = "trainmaster_durable"
+WRITE_LOCK = 0x7472_6D77  # "trmw", PostgreSQL's name for the one writer
 
 
 class Store:
@@ -88,7 +89,7 @@ class Store:
                 session.commit()
             except DatabaseError as error:
                 session.rollback()
-                told = explained(str(error.orig), self.url.removeprefix(SQLITE))
+                told = self._explained(error)
                 raise (told or error) from error
             except StatementError as error:  # a column type refused a value of a bulk insert
                 if isinstance(error.orig, ValueError):
@@ -102,11 +103,16 @@ class Store:
             try:
                 yield session
             except DatabaseError as error:
-                told = explained(str(error.orig), self.url.removeprefix(SQLITE))
+                told = self._explained(error)
                 raise (told or error) from error
             finally:
                 session.expunge_all()  # rows stay readable after the session has ended
                 session.rollback()
+
+    def _explained(self, error: DatabaseError) -> TrainmasterError | None:
+        if self.is_sqlite:
+            return explained(str(error.orig), self.url.removeprefix(SQLITE))
+        return explained_elsewhere(str(error.orig), str(getattr(error.orig, "sqlstate", None) or ""))
 
     def close(self) -> None:
         """Give back every connection."""
@@ -123,6 +129,8 @@ def _engine(url: str) -> Engine:
     if sqlite:
         event.listen(engine, "connect", _on_connect)
         event.listen(engine, "begin", _on_begin)
+    elif engine.dialect.name == "postgresql":
+        event.listen(engine, "begin", _on_begin_postgresql)
     return engine
 
 
@@ -147,6 +155,17 @@ def _on_begin(connection: Connection) -> None:
     connection.exec_driver_sql("PRAGMA query_only=OFF")
     connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get(DURABLE) else 'NORMAL'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _on_begin_postgresql(connection: Connection) -> None:
+    """Writers one after the other, as on SQLite; a reader sees one moment, and cannot write."""
+    options = connection.get_execution_options()
+    if not options.get(WRITE):
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        return
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {BUSY_TIMEOUT_MS}")
+    connection.exec_driver_sql(f"SET LOCAL synchronous_commit = {'on' if options.get(DURABLE) else 'off'}")
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
 
 
 @event.listens_for(Session, "before_flush")

@@ -7,6 +7,25 @@ from app.domain.errors import Busy, Damaged, NotFound, Refused, TrainmasterError
 RESTORE = "trainmaster store restore BACKUP (backups lie in .trainmaster/backups)"
 
 
+def explained_elsewhere(message: str, state: str) -> TrainmasterError | None:
+    """The same for another database, by its SQLSTATE; no address is shown, it may hold a password.
+
+    >>> print(explained_elsewhere("canceling statement due to lock timeout", "55P03"))
+    the store is held by another writer
+      next: try again, or: trainmaster status
+    """
+    says = message.strip().split("\n", 1)[0]
+    if state == "55P03":
+        return Busy("the store is held by another writer", next_step="try again, or: trainmaster status")
+    if state == "25006":
+        return Refused("a reader may not write the store")
+    if state in ("42501", "28P01", "28000"):
+        return Refused(f"the store's server refuses: {says}", next_step="correct [store] url in trainmaster.toml")
+    if state.startswith(("08", "53", "57")) or (not state and "connect" in message):
+        return Unavailable(f"the store's server does not answer: {says}", next_step="start it, then try again")
+    return None
+
+
 def explained(message: str, file: str | None) -> TrainmasterError | None:
     """The error behind a complaint of the database, or None when it is none of the file's.
 

@@ -12,7 +12,7 @@ from app.domain.ids import Ref, new_key
 from app.domain.states import CauseKind, RunState, TaskState
 from app.store import leases
 from app.store.bulk import import_points
-from app.store.columns import split_number
+from app.store.columns import number_of, split_number
 from app.store.tables import Metric, Parameter, Run, Task
 
 RUN_LEASE = "run"
@@ -134,7 +134,8 @@ def finish_task(
 
 def log_parameters(session: Session, run_id: int, parameters: Mapping[str, object]) -> None:
     """Write the parameters of a run, each as text; a second value for a key is an error of the database."""
-    rows = [{"run_id": run_id, "key": key, "value": str(value)} for key, value in parameters.items()]
+    texts = {key: str(value) for key, value in parameters.items()}
+    rows = [{"run_id": run_id, "key": key, "value": text, "number": number_of(text)} for key, text in texts.items()]
     if rows:
         session.connection().execute(insert(Parameter), rows)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from app.domain.errors import NotFound
-from app.store.faults import explained
+from app.store.faults import explained, explained_elsewhere
 
 Row = dict[str, Any]
 SQLITE = "sqlite:///"
@@ -75,7 +75,7 @@ class Reader:
     def version(self) -> int:
         """A number that changes whenever another connection has committed; cheap enough to ask many times a second."""
         if self._file is None:
-            return 0
+            return self._version_elsewhere()
         return int(self._connection().execute("PRAGMA data_version").fetchone()[0])
 
     def close(self) -> None:
@@ -105,8 +105,22 @@ class Reader:
 
     def _rows_elsewhere(self, sql: str, parameters: Mapping[str, Any]) -> list[Row]:
         from sqlalchemy import create_engine, text
+        from sqlalchemy.exc import DatabaseError
 
         if self._engine is None:
             self._engine = create_engine(self.url, pool_pre_ping=True)
-        with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(text(sql), dict(parameters)).mappings()]
+        try:
+            with self._engine.connect() as connection:
+                if connection.dialect.name == "postgresql":
+                    connection.execution_options(postgresql_readonly=True)
+                return [dict(row) for row in connection.execute(text(sql), dict(parameters)).mappings()]
+        except DatabaseError as error:
+            told = explained_elsewhere(str(error.orig), str(getattr(error.orig, "sqlstate", None) or ""))
+            raise (told or error) from error
+
+    def _version_elsewhere(self) -> int:
+        """On PostgreSQL both ends of the snapshot: every commit moves one of them; 0 where there is no such number."""
+        if not self.url.startswith("postgresql"):
+            return 0
+        sql = "SELECT pg_snapshot_xmin(s) || ' ' || pg_snapshot_xmax(s) AS ends FROM pg_current_snapshot() s"
+        return sum(map(int, str(self.value(sql)).split()))

@@ -50,9 +50,11 @@ def test_the_wheel_holds_the_packages_the_sample_and_the_command(installed: Path
 def test_the_wheel_runs_the_whole_demo_with_its_services(installed: Path, tmp_path: Path) -> None:
     where = outside(installed, tmp_path, "-c", "import app; print(app.__file__)")
 
-    ran = outside(installed, tmp_path, "-m", "app.main", "demo", "made", "--json")
-    told = outside(installed, tmp_path, "-m", "app.main", "--workspace", "made", "status", "--json")
-    down = outside(installed, tmp_path, "-m", "app.main", "--workspace", "made", "down")
+    try:
+        ran = outside(installed, tmp_path, "-m", "app.main", "demo", "made", "--json")
+        told = outside(installed, tmp_path, "-m", "app.main", "--workspace", "made", "status", "--json")
+    finally:
+        down = outside(installed, tmp_path, "-m", "app.main", "--workspace", "made", "down")
 
     assert str(installed) in where.stdout
     assert ran.returncode == 0, ran.stderr

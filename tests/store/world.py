@@ -331,6 +331,7 @@ class _Maker:
         edges += [
             (Ref("rules", world.rules), features, "computed_by"),
             (Ref("commit", world.commit), train, "code"),
+            (Ref("commit", world.commit), retrain, "code"),
             (features, train, "trained_on"),
             (train, first, "produced"),
             (first, Ref("deployment", world.deployment), "deployed"),

@@ -15,6 +15,8 @@ from app.store import artifacts
 from app.store.engine import Store
 from app.store.tables import Snapshot, SourceFile
 from app.watcher.arrivals import Arrivals, has_begun
+from flows.arrival import arrival
+from flows.ingest import ingest
 from tests.orchestration.projects import add_project, rows_csv
 
 
@@ -151,3 +153,27 @@ def take_in(workspace: Workspace, store: Store, file: Path) -> None:
                 rows=40,
             )
         )
+
+
+def test_a_source_without_file_events_is_asked_in_its_time_and_a_run_without_news_ends_there(
+    workspace: Workspace, store: Store, incoming: Path
+) -> None:
+    project = workspace.project_file("demo")
+    source = '\n[sources.feed]\nstream = "tail:feed.jsonl"\nevery_minutes = 0.02\n'
+    project.write_text(project.read_text() + source)
+    (workspace.project_folder("demo") / "feed.jsonl").write_text('{"id": 1}\n')
+    watching = Arrivals(workspace, store)
+
+    watching.start()
+    asked = turns(watching, 0.5)
+    ingest("demo", workspace=str(workspace.root))
+    said = arrival("demo", parameters={"polled": True}, workspace=str(workspace.root))["says"]
+    with store.write() as session:
+        session.connection().exec_driver_sql(f"UPDATE run SET state = '{RunState.COMPLETED}' WHERE key = '{asked[0]}'")
+    asked += turns(watching, 2.0)
+    watching.stop()
+
+    found = store.reader.rows("SELECT cause, cause_key FROM run WHERE flow = 'arrival' AND cause = 'schedule'")
+    assert len(asked) == 2
+    assert found == [{"cause": "schedule", "cause_key": "feed"}] * 2
+    assert said == "nothing new"

@@ -1,9 +1,9 @@
 """Steps 4, 5 and 8: `[sources.NAME]` and the rules of their columns."""
 
 import hashlib
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from app.domain.project.connections import Connection
 from app.domain.project.section import Column, Section, Share
@@ -40,6 +40,14 @@ class Source(Connection):
     maximum_batch_rows: int | None = Field(default=None, ge=1)
     max_age_hours: float | None = Field(default=None, gt=0)
     sign_off: Literal["optional", "required"] = "optional"
+
+    @model_validator(mode="after")
+    def _limits_fit(self) -> Self:
+        if self.max_age_hours is not None and self.time is None:
+            raise ValueError("max_age_hours needs `time`, the column that says how old a row is")
+        if self.maximum_batch_rows is not None and self.maximum_batch_rows < self.minimum_batch_rows:
+            raise ValueError("maximum_batch_rows is below minimum_batch_rows: no batch could keep both")
+        return self
 
     @property
     def requirement_digest(self) -> str:

@@ -1,5 +1,8 @@
 """Data: sources become immutable snapshots; rows that break the contract go to quarantine."""
 
+from app.services.data.agreeing import Agreed, agree, agreement_of, require_agreement
+from app.services.data.comparing import SnapshotsCompared, compare_snapshots
+from app.services.data.importing import Imported, import_file
 from app.services.data.ingesting import ingest, plan_ingest
 from app.services.data.profiles import Profiled, profile_of
 from app.services.data.quarantine import (
@@ -22,8 +25,11 @@ from app.services.data.results import Ingested, SnapshotInfo
 from app.services.data.secrets import SecretSet, set_secret
 from app.services.data.sources import SourceState, source_states
 from app.services.data.testing import Tested, try_source
+from app.services.data.tickets import TicketMoved, open_ticket, resolve_ticket, take_ticket
 
 __all__ = [
+    "Agreed",
+    "Imported",
     "Ingested",
     "Profiled",
     "RowRepaired",
@@ -31,12 +37,19 @@ __all__ = [
     "RowsReleased",
     "SecretSet",
     "SnapshotInfo",
+    "SnapshotsCompared",
     "SourceState",
     "Tested",
+    "TicketMoved",
+    "agree",
+    "agreement_of",
+    "compare_snapshots",
     "declared_source",
+    "import_file",
     "ingest",
     "newest_snapshots",
     "open_rows_of_rule",
+    "open_ticket",
     "plan_ingest",
     "profile_of",
     "quarantined_count",
@@ -44,8 +57,11 @@ __all__ = [
     "reject",
     "release",
     "repair",
+    "require_agreement",
+    "resolve_ticket",
     "set_secret",
     "snapshot_bytes",
     "source_states",
+    "take_ticket",
     "try_source",
 ]

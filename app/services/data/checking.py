@@ -8,7 +8,7 @@ from app.domain.errors import BadInput, Refused
 from app.domain.project import Source
 from app.domain.text import visible
 from app.services.data.profiles import batch_profile
-from app.services.workspaces import OpenProject
+from app.services.workspaces import OpenProject, now
 
 if TYPE_CHECKING:
     from app.data.quarantine import QuarantineRecord
@@ -66,6 +66,17 @@ def check_rows(raw: "Raw", path: str, source: str, declared: Source, project: Op
 
 
 def require_enough_rows(batches: Sequence[Batch], source: str, declared: Source, *, known_before: bool) -> None:
+    """Raise BadInput when the batches of one ingest bring too few rows to begin with, Refused when all are too old."""
+    from app.data.contract import stale
+
+    newest = max((batch.packed.time_to for batch in batches if batch.packed.time_to is not None), default=None)
+    old = stale(newest, declared, now=now())
+    if old:
+        raise Refused(
+            f"the batch breaks the contract: {old}; nothing was taken in",
+            where=batches[0].name,
+            next_step=f"deliver newer rows, or raise max_age_hours of [sources.{source}] in project.toml",
+        )
     accepted = sum(batch.packed.rows for batch in batches)
     if batches and not known_before and accepted < declared.minimum_rows:
         raise BadInput(

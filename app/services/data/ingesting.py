@@ -14,6 +14,7 @@ from app.domain.errors import Unavailable
 from app.domain.ids import Ref, new_key
 from app.domain.project.connections import SourceKind
 from app.domain.states import QuarantineState
+from app.services.data.agreeing import require_agreement
 from app.services.data.checking import Batch, check_rows, require_enough_rows
 from app.services.data.extracting import known_of, source_place
 from app.services.data.reading import declared_source
@@ -48,6 +49,7 @@ def ingest(task: TaskContext, source: str) -> Ingested:
     from app.data import connectors, readers
 
     run = task.run
+    require_agreement(run.store, run.project, source)
     place = source_place(run.project, source)
     connector = connectors.connector(place)
     with connectors.opened_spool(run.project.workspace.spool(run.project.name, source)) as spool:

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 from sqlmodel import col
@@ -102,7 +102,7 @@ def profile_of(store: Store, project: OpenProject, name: str) -> Profiled:
         return _of_source(store, project, name)
     snapshot = snapshot_named(store, project, name)
     if snapshot.profile is None:
-        raise NotFound(f"snapshot {snapshot.key} has no profile", next_step="trainmaster data ls")
+        raise NotFound(f"snapshot {snapshot.key} has no profile", next_step="trainmaster data snapshots")
     with store.read() as session:
         document = json.loads(artifacts.get(session, snapshot.profile))
     return Profiled(snapshot.source, snapshot.key, snapshot.profile, document)
@@ -124,7 +124,7 @@ def snapshot_named(store: Store, project: OpenProject, name: str) -> Snapshot:
             if found
             else f"there is no snapshot {visible(name)!r}"
         )
-        raise NotFound(what, next_step=f"trainmaster data ls --project {project.name}")
+        raise NotFound(what, next_step=f"trainmaster data snapshots --project {project.name}")
     return found[0]
 
 
@@ -150,4 +150,32 @@ def _of_source(store: Store, project: OpenProject, source: str) -> Profiled:
         declared_source(project, source).columns,
         target=target_of(project, source, frame),
     )
-    return Profiled(source, None, None, json.loads(found.as_json()))
+    document = json.loads(found.as_json())
+    with store.read() as session:
+        kept = session.execute(
+            select(col(Snapshot.profile)).where(col(Snapshot.key).in_([info.key for info in infos]))
+        ).scalars()
+        parts = [json.loads(artifacts.get(session, digest)) for digest in kept if digest is not None]
+    return Profiled(source, None, None, _with_parts(document, parts))
+
+
+def _with_parts(document: dict[str, object], parts: list[dict[str, Any]]) -> dict[str, object]:
+    """What only the delivered rows tell, taken from the profiles of the snapshots: books, labels, hints by absence."""
+    if not parts or not all("target" in part for part in parts):
+        return document
+    whole: dict[str, Any] = dict(document)
+    whole["rows_in"] = sum(part["rows_in"] for part in parts)
+    out: Counter[str] = Counter()
+    for part in parts:
+        out.update(part["quarantined"])
+    whole["quarantined"] = dict(sorted(out.items()))
+    if all(part["target"]["labelled"] is not None for part in parts):
+        labelled = sum(part["target"]["labelled"] for part in parts)
+        rows = sum(part["target"]["rows"] for part in parts)
+        whole["target"] = {**whole["target"], "labelled": labelled, "rows": rows}
+    known = {hint["column"] for hint in whole["hints"]}
+    for part in parts:
+        fresh = [hint for hint in part["hints"] if hint["kind"] == "together" and hint["column"] not in known]
+        known |= {hint["column"] for hint in fresh}
+        whole["hints"] = [*whole["hints"], *fresh]
+    return whole

@@ -25,7 +25,7 @@ from app.store.tables import Project, QuarantinedRow, Snapshot
 if TYPE_CHECKING:
     from app.data.snapshots import Packed
 
-LIST = "trainmaster data quarantine ls --rows"
+LIST = "trainmaster data quarantine ls"
 
 
 @dataclass(frozen=True)

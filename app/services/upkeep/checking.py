@@ -14,6 +14,7 @@ from sqlmodel import Session, col
 from app.domain.errors import TrainmasterError
 from app.domain.states import RunState
 from app.services import audit
+from app.services.upkeep.completeness import gaps_of_runs, models_of_unknown_origin
 from app.services.workspaces import now as clock
 from app.store import leases, ledger
 from app.store.artifacts import CHUNK_BYTES
@@ -49,7 +50,8 @@ def fsck(store: Store, features: Path, *, now: datetime | None = None) -> Report
     """Check everything in one consistent view of the store; `features` is the folder of the Delta tables.
 
     Looks at SQLite's pages and references, digests and chunks, production and deployments, leases, tasks, metrics,
-    the books of snapshots, Delta versions and the audit chain. A check that cannot run is itself a problem.
+    the record of each completed run, the origin of each model, the books of snapshots, Delta versions and the audit
+    chain. A check that cannot run is itself a problem.
     """
     moment = now or clock()
     checked: dict[str, int] = {}
@@ -59,6 +61,8 @@ def fsck(store: Store, features: Path, *, now: datetime | None = None) -> Report
         _deployments,
         lambda session: _runs(session, moment, checked),
         _tasks,
+        _history,
+        lambda session: _origins(session, store),
         _numbers,
         lambda session: _books(session, checked),
         lambda session: _delta_versions(session, features, checked),
@@ -185,6 +189,16 @@ def _tasks(session: Session) -> Iterator[Problem]:
         WHERE t.state = 'running' AND r.state NOT IN ('running', 'requested') ORDER BY t.id"""
     for key, name, state in _rows(session, sql):
         yield Problem(f"run:{key}", f"run {key} is {state} and its task {name} says running", HEAL)
+
+
+def _history(session: Session) -> Iterator[Problem]:
+    for key, says in gaps_of_runs(session.connection()):
+        yield Problem(f"record:{key}", says, f"trainmaster runs show {key}")
+
+
+def _origins(session: Session, store: Store) -> Iterator[Problem]:
+    for key, says in models_of_unknown_origin(session.connection(), store.reader):
+        yield Problem(f"model:{key}", says, f"trainmaster lineage model:{key}")
 
 
 def _numbers(session: Session) -> Iterator[Problem]:

@@ -152,6 +152,7 @@ def quarantined_rows(
     source: str | None = None,
     snapshot: str | None = None,
     rule: str | None = None,
+    state: str | None = None,
     after_id: int = 0,
     limit: int = 100,
 ) -> list[QuarantineRow]:
@@ -164,6 +165,9 @@ def quarantined_rows(
     if rule is not None:
         conditions.append("q.rule = :rule")
         bound["rule"] = rule
+    if state is not None:
+        conditions.append("q.state = :state")
+        bound["state"] = state
     sql = f"""SELECT q.id, p.name AS project, s.source, s.key AS snapshot, q.file, q.row_number, q.rule, q.reason,
         q.content, q.state, q.repairs, t.key AS released_in, q.decided_by, q.decided_at
         FROM quarantined_row q JOIN snapshot s ON s.id = q.snapshot_id LEFT JOIN snapshot t ON t.id = q.released_in

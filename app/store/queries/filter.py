@@ -1,9 +1,10 @@
-"""The filter language of every list, compiled to SQL with bound parameters.
+"""The filter language of every list, compiled to SQL with bound parameters; its grammar is `app.store.queries.syntax`.
 
-`words` (all must occur) · `key:value` (`*` stands for anything) · `key>0.8`, `>=`, `<`, `<=` · `!not` · `a | b`
-(binds loosest) · quotes keep spaces together.
+`words` (all must occur) · `key:value` (`*` stands for anything) · `key > 0.8` · `key != value` · `!not` · `a | b` ·
+`a and (b or c)` · `metrics.auc`, `params.learner`, `tags.team` · quotes keep spaces together.
 """
 
+import difflib
 import math
 import re
 from collections.abc import Mapping
@@ -12,12 +13,14 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from app.domain.errors import Usage
+from app.store.queries.syntax import All, Comparison, Either, Node, Not, Word, parse, wrong
 
 
 class Kind(StrEnum):
     """How the values of a field compare; words are kept in lower case, so that an index serves them."""
 
     TEXT = "text"
+    EXACT = "exact"
     WORD = "word"
     PREFIX = "prefix"
     NUMBER = "number"
@@ -27,220 +30,317 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Field:
-    """A key of the language: the SQL expression behind it, and how it compares."""
+    """A key of the language: the SQL expression behind it, and how it compares.
+
+    `within` holds `{}` for a test of an expression of another table; `indexed` is the same for a query that an index
+    serves, and empty when none does. A list walks its own order and tests row by row, so its condition is written in a
+    way that no index can take over: a database would else sort all that the index finds.
+    """
 
     sql: str
     kind: Kind = Kind.TEXT
+    within: str = "{}"
+    indexed: str = ""
+
+    @property
+    def walked(self) -> str:
+        """The expression for the test of one row."""
+        if not self.indexed or self.kind is Kind.TEXT or self.within != "{}":
+            return self.sql
+        return f"({self.sql} + 0)" if self.kind in (Kind.NUMBER, Kind.SECONDS) else f"({self.sql} || '')"
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Values kept under any name (`metrics.NAME`): how to ask for one, and how to find the ids of all that match.
+
+    Both texts hold `{name}` and `{test}`; `numbers` and `texts` say which columns a value stands in.
+    """
+
+    names: tuple[str, ...]
+    sql: str
+    ids: str
+    number: str | None = None
+    text: str | None = None
+    plain: str = ""
+    """What a test of the text column needs beside it, for an index that holds only texts."""
 
 
 @dataclass(frozen=True)
 class Language:
-    """The keys that a list knows, what plain words look at, and where numbers and texts by any name are found.
+    """The keys that a list knows, what plain words look at, and its shelves; bare names with `<` or `>` are metrics.
 
-    `number_sql` holds `{name}` and `{test}` (a comparison of the column `value`); `text_sql` the same.
+    `ids` selects the ids of rows that pass a test of an indexed field; it holds `{test}`.
     """
 
     fields: Mapping[str, Field]
     words: tuple[str, ...]
-    number_sql: str = ""
-    text_prefix: str = ""
-    text_sql: str = ""
+    shelves: tuple[Shelf, ...] = ()
+    ids: str = ""
+    flags: Mapping[str, str] = field(default_factory=dict)
+    """Keys that are `yes` or `no`, and the condition for yes."""
 
 
 @dataclass(frozen=True)
 class Filter:
-    """A condition in SQL and the values it binds; nothing typed by a person stands in the SQL itself."""
+    """A condition in SQL and the values it binds; nothing typed by a person stands in the SQL itself.
+
+    `narrow` are queries of ids, each over an index, of which every row must be one; `ranges` are tests by the name of
+    a metric or the column of a field, which a list in that order can take as bounds.
+    """
 
     text: str
     sql: str
     parameters: Mapping[str, str | float] = field(default_factory=dict)
+    narrow: tuple[str, ...] = ()
+    ranges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    keys: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)
-class Token:
-    """A piece of the text, with its position (from 1)."""
-
-    text: str
-    position: int
-    bare: bool
-
-
-_TOKEN = re.compile(r'\s*(?:(?P<bar>\|)|(?P<term>(?:"(?:[^"\\]|\\.)*"|[^\s|"])+)|(?P<open>"))')
-_COMPARISON = re.compile(r"(?P<key>[^<>:]+?)(?P<operator><=|>=|<|>|:)(?P<value>.*)", re.DOTALL)
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-NEXT = "trainmaster runs ls --help"
+_ORDER = {"<", "<=", ">", ">="}
+_SPECIAL = ("nan", "inf", "-inf")
+_YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+SHORT_TEXT = 200
+"""Texts up to this length are found by an index."""
 
 
 def compile_filter(text: str, language: Language) -> Filter:
     """Compile a filter; raises Usage naming the position of what is wrong.
 
-    >>> language = Language({"flow": Field("r.flow")}, words=("r.flow",), number_sql="has({name}, {test})")
-    >>> made = compile_filter("flow:train auc>0.8", language)
+    >>> language = Language({"flow": Field("r.flow", Kind.WORD)}, words=("r.flow",))
+    >>> made = compile_filter("flow = train or !x", language)
     >>> made.sql
-    '(lower(r.flow) = :f0 AND has(:f1, value > :f2))'
+    "(r.flow = :f0 OR NOT coalesce((lower(r.flow) LIKE :f1 ESCAPE '\\\\'), FALSE))"
     >>> dict(made.parameters)
-    {'f0': 'train', 'f1': 'auc', 'f2': 0.8}
+    {'f0': 'train', 'f1': '%x%'}
     >>> compile_filter("flow:", language)
     Traceback (most recent call last):
     app.domain.errors.Usage: filter position 1: flow: needs a value
       next: trainmaster runs ls --help
     """
-    tokens = tokens_of(text)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise wrong("half of a surrogate pair is no character", error.start + 1) from None
+    tree = parse(text)
     compiler = _Compiler(language)
-    groups: list[list[str]] = [[]]
-    bar: int | None = None
-    for token in tokens:
-        if token.text == "|" and token.bare:
-            if not groups[-1]:
-                raise _usage("| needs a term on its left", token.position)
-            groups.append([])
-            bar = token.position
-        else:
-            groups[-1].append(compiler.term(token))
-    if bar is not None and not groups[-1]:
-        raise _usage("| needs a term on its right", bar)
-    alternatives = [" AND ".join(group) for group in groups if group]
-    sql = " OR ".join(f"({one})" for one in alternatives) if alternatives else ""
-    return Filter(text, f"({sql})" if len(alternatives) > 1 else sql, compiler.parameters)
-
-
-def tokens_of(text: str) -> list[Token]:
-    """Cut a filter into terms and bars; raises Usage for a quote that does not end."""
-    tokens: list[Token] = []
-    at = 0
-    while at < len(text):
-        found = _TOKEN.match(text, at)
-        if found is None:
-            break
-        if found["open"]:
-            raise _usage("the quote does not end", found.start("open") + 1)
-        kind = "bar" if found["bar"] else "term"
-        tokens.append(Token(found[kind], found.start(kind) + 1, kind == "bar"))
-        at = found.end()
-    return tokens
+    sql = compiler.node(tree)
+    compiler.look_for_indexes(tree)
+    return Filter(
+        text,
+        sql,
+        compiler.parameters,
+        tuple(compiler.narrow),
+        {name: tuple(tests) for name, tests in compiler.ranges.items()},
+        frozenset(compiler.keys),
+    )
 
 
 class _Compiler:
     def __init__(self, language: Language) -> None:
         self.language = language
         self.parameters: dict[str, str | float] = {}
+        self._names: dict[tuple[type, str | float], str] = {}
+        self.narrow: list[str] = []
+        self.ranges: dict[str, list[str]] = {}
+        self.keys: set[str] = set()
 
     def bind(self, value: str | float) -> str:
-        name = f"f{len(self.parameters)}"
+        name = self._names.setdefault((type(value), value), f"f{len(self.parameters)}")
         self.parameters[name] = value
         return f":{name}"
 
-    def term(self, token: Token) -> str:
-        text, position = token.text, token.position
-        if text.startswith("!"):
-            if text == "!":
-                raise _usage("! needs a term after it", position)
-            inner = self.term(Token(text[1:], position + 1, False))
-            return f"NOT coalesce({inner}, FALSE)"
-        quoted_word = re.fullmatch(r'"(?:[^"\\]|\\.)*"', text, re.DOTALL)
-        comparison = None if quoted_word else _COMPARISON.fullmatch(_masked(text))
-        if comparison is None:
-            return self.word(_unquoted(text))
-        key = _unquoted(text[: comparison.end("key")])
-        operator = comparison["operator"]
-        value = _unquoted(text[comparison.start("value") :])
-        if not value:
-            raise _usage(f"{key}{operator} needs a value", position)
-        if operator == ":":
-            return self.equals(key, value, position)
-        return self.compares(key, operator, value, position)
+    def node(self, node: Node) -> str:
+        match node:
+            case Word():
+                return self.word(node.text)
+            case Comparison():
+                return self.comparison(node)
+            case Not():
+                return f"NOT coalesce({self.node(node.part)}, FALSE)"
+            case All(parts=()):
+                return ""
+            case All():
+                return "(" + " AND ".join(self.node(part) for part in node.parts) + ")"
+            case Either():
+                return "(" + " OR ".join(self.node(part) for part in node.parts) + ")"
 
     def word(self, text: str) -> str:
         bound = self.bind(f"%{_like(text.lower())}%")
         places = [f"lower({place}) LIKE {bound} ESCAPE '\\'" for place in self.language.words]
         return "(" + " OR ".join(places) + ")"
 
-    def equals(self, key: str, value: str, position: int) -> str:
-        known = self.language.fields.get(key.lower())
-        prefix = self.language.text_prefix
-        if known is None and prefix and key.startswith(prefix) and len(key) > len(prefix):
-            test = self.text_test("value", value, exact_case=True)
-            return self.language.text_sql.format(name=self.bind(key[len(prefix) :]), test=test)
-        if known is None:
-            keys = ", ".join(sorted(self.language.fields))
-            raise _usage(f"there is no key {key!r}; keys are {keys}", position)
-        match known.kind:
+    def comparison(self, found: Comparison) -> str:
+        key = found.key.lower()
+        if key in self.language.flags:
+            self.keys.add(key)
+            return self.flag(found, self.language.flags[key])
+        if key in self.language.fields:
+            self.keys.add(key)
+            known = self.language.fields[key]
+            return known.within.format(self.test_of_field(known.walked, known.kind, found))
+        shelf, name = self.shelf_of(found)
+        return shelf.sql.format(name=self.bind(name), test=self.test_on_shelf(shelf, found))
+
+    def flag(self, found: Comparison, condition: str) -> str:
+        wanted = _YES.get(found.value.lower())
+        if wanted is None or found.operator in _ORDER:
+            raise wrong(f"{found.key} is yes or no; write {found.key}:yes", found.position)
+        yes = wanted is (found.operator != "!=")
+        return condition if yes else f"NOT ({condition})"
+
+    def shelf_of(self, found: Comparison) -> tuple[Shelf, str]:
+        """The shelf of a key such as `metrics.auc` and the name on it; a bare name next to `<` or `>` is a metric."""
+        prefix, dot, name = found.key.partition(".")
+        for shelf in self.language.shelves:
+            if dot and name and prefix.lower() in shelf.names:
+                return shelf, name
+        if found.operator in _ORDER and self.language.shelves:
+            return self.language.shelves[0], found.key
+        known = [*self.language.fields, *self.language.flags]
+        close = difflib.get_close_matches(found.key.lower(), known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"keys are {', '.join(sorted(known))}"
+        if self.language.shelves:
+            hint += " (other names: " + ", ".join(f"{shelf.names[0]}.NAME" for shelf in self.language.shelves) + ")"
+        raise wrong(f"there is no key {found.key!r}; {hint}", found.position)
+
+    # -- tests ---------------------------------------------------------------------------------------------------
+
+    def test_of_field(self, sql: str, kind: Kind, found: Comparison) -> str:
+        operator = "=" if found.operator == ":" else found.operator
+        match kind:
+            case Kind.NUMBER | Kind.SECONDS:
+                return f"{sql} {_sql(operator)} {self.bind(_number(found, kind))}"
+            case Kind.TIME if operator in _ORDER:
+                return f"{sql} {operator} {self.bind(_time(found))}"
+            case _ if operator in _ORDER:
+                raise wrong(f"{found.key} is text; write {found.key}:VALUE", found.position)
             case Kind.TEXT:
-                return self.text_test(known.sql, value)
+                return self.text_test(f"lower({sql})", found.value.lower(), operator)
+            case Kind.EXACT:
+                return self.text_test(sql, found.value, operator)
             case Kind.WORD:
-                return self.text_test(known.sql, value.lower(), exact_case=True)
+                return self.text_test(sql, found.value.lower(), operator)
             case Kind.PREFIX:
-                return f"{known.sql} LIKE {self.bind(_like(value.lower()) + '%')} ESCAPE '\\'"
-            case Kind.NUMBER | Kind.SECONDS:
-                return f"{known.sql} = {self.bind(_number(value, known.kind, position))}"
+                return self.begins(sql, found.value.lower(), operator)
             case Kind.TIME:
-                return f"{known.sql} LIKE {self.bind(_like(value.upper()) + '%')} ESCAPE '\\'"
+                return self.begins(sql, found.value.upper(), operator)
 
-    def text_test(self, sql: str, value: str, *, exact_case: bool = False) -> str:
-        left = sql if exact_case else f"lower({sql})"
-        wanted = value if exact_case else value.lower()
-        if "*" in wanted:
-            pattern = "%".join(_like(part) for part in wanted.split("*"))
-            return f"{left} LIKE {self.bind(pattern)} ESCAPE '\\'"
-        return f"{left} = {self.bind(wanted)}"
+    def begins(self, sql: str, value: str, operator: str) -> str:
+        """A beginning, as a range that an index serves."""
+        inside = f"({sql} >= {self.bind(value)} AND {sql} < {self.bind(value + chr(0x10FFFF))})"
+        return f"({sql} IS NOT NULL AND NOT {inside})" if operator == "!=" else inside
 
-    def compares(self, key: str, operator: str, value: str, position: int) -> str:
-        known = self.language.fields.get(key.lower())
-        if known is None:
-            if not self.language.number_sql:
-                raise _usage(f"there is no key {key!r}", position)
-            name = self.bind(key)
-            limit = self.bind(_number(value, Kind.NUMBER, position))
-            return self.language.number_sql.format(name=name, test=f"value {operator} {limit}")
-        match known.kind:
-            case Kind.NUMBER | Kind.SECONDS:
-                return f"{known.sql} {operator} {self.bind(_number(value, known.kind, position))}"
-            case Kind.TIME:
-                return f"{known.sql} {operator} {self.bind(_time(value, position))}"
-            case Kind.TEXT | Kind.WORD | Kind.PREFIX:
-                raise _usage(f"{key} is text; write {key}:VALUE", position)
+    def text_test(self, sql: str, value: str, operator: str) -> str:
+        if "*" in value:
+            pattern = "%".join(_like(part) for part in value.split("*"))
+            return f"{sql} {'NOT LIKE' if operator == '!=' else 'LIKE'} {self.bind(pattern)} ESCAPE '\\'"
+        return f"{sql} {_sql(operator)} {self.bind(value)}"
+
+    def test_on_shelf(self, shelf: Shelf, found: Comparison) -> str:
+        operator = "=" if found.operator == ":" else found.operator
+        number = _finite(found.value)
+        if shelf.number and operator in _ORDER:
+            return f"{shelf.number} {operator} {self.bind(_number(found, Kind.NUMBER))}"
+        if operator in _ORDER:
+            raise wrong(f"{found.key} is text; write {found.key}:VALUE", found.position)
+        if shelf.number and number is not None:
+            if shelf.text and operator == "!=":
+                return f"({shelf.number} IS NULL OR {shelf.number} <> {self.bind(number)})"
+            return f"{shelf.number} {_sql(operator)} {self.bind(number)}"
+        if shelf.text:
+            return self.text_test(shelf.text, found.value, operator)
+        if found.value.lower() in _SPECIAL:
+            return f"special {_sql(operator)} {self.bind(found.value.lower())}"
+        raise wrong(f"{found.value!r} is not a number", found.value_position)
+
+    # -- what an index can find ----------------------------------------------------------------------------------
+
+    def look_for_indexes(self, tree: Node) -> None:
+        """Queries of ids for what every row must pass."""
+        for part in tree.parts if isinstance(tree, All) else (tree,):
+            if isinstance(part, All):
+                self.look_for_indexes(part)
+                continue
+            ids = self.ids_of(part)
+            if ids:
+                self.narrow.append(ids)
+            if isinstance(part, Comparison):
+                self.look_for_bounds(part)
+
+    def ids_of(self, node: Node) -> str:
+        """The ids of all that pass, by indexes alone; nothing when these cannot say it."""
+        if isinstance(node, Either):
+            queries = [self.ids_of(part) for part in node.parts]
+            return " UNION ALL ".join(queries) if all(queries) else ""
+        if not isinstance(node, Comparison) or node.operator == "!=" or "*" in node.value:
+            return ""
+        known = self.language.fields.get(node.key.lower())
+        if known is not None:
+            if not known.indexed or not self.language.ids:
+                return ""
+            test = known.indexed.format(self.test_of_field(known.sql, known.kind, node))
+            return self.language.ids.format(test=test)
+        if node.key.lower() in self.language.flags:
+            return ""
+        shelf, name = self.shelf_of(node)
+        test = self.test_on_shelf(shelf, node)
+        is_text = shelf.text is not None and test.startswith(shelf.text)
+        if test.startswith("special") or (is_text and len(node.value) > SHORT_TEXT):
+            return ""
+        plain = f" AND {shelf.plain}" if is_text and shelf.plain else ""
+        return shelf.ids.format(name=self.bind(name), test=test + plain)
+
+    def look_for_bounds(self, node: Comparison) -> None:
+        """A test of a number or a time, for a list in the order of that number or time."""
+        known = self.language.fields.get(node.key.lower())
+        if known is not None and known.indexed and node.operator != "!=" and known.kind in (Kind.SECONDS, Kind.TIME):
+            self.ranges.setdefault(known.sql, []).append(self.test_of_field(known.sql, known.kind, node))
+        elif known is None and node.key.lower() not in self.language.flags and node.operator in _ORDER:
+            shelf, name = self.shelf_of(node)
+            if shelf is self.language.shelves[0]:
+                self.ranges.setdefault(name, []).append(self.test_on_shelf(shelf, node))
 
 
-def _masked(text: str) -> str:
-    """The text with every quoted character replaced, so that operators inside quotes are not seen."""
-    return re.sub(r'"(?:[^"\\]|\\.)*"', lambda found: "x" * len(found[0]), text, flags=re.DOTALL)
-
-
-def _unquoted(text: str) -> str:
-    return re.sub(
-        r'"((?:[^"\\]|\\.)*)"',
-        lambda found: re.sub(r"\\(.)", r"\1", found[1], flags=re.DOTALL),
-        text,
-        flags=re.DOTALL,
-    )
+def _sql(operator: str) -> str:
+    return "<>" if operator == "!=" else operator
 
 
 def _like(text: str) -> str:
     return re.sub(r"([\\%_])", r"\\\1", text)
 
 
-def _number(text: str, kind: Kind, position: int) -> float:
-    scale = 1.0
-    digits = text
-    if kind is Kind.SECONDS and text and text[-1].lower() in _SECONDS:
-        scale, digits = _SECONDS[text[-1].lower()], text[:-1]
+def _finite(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _number(found: Comparison, kind: Kind) -> float:
+    scale, digits = 1.0, found.value
+    if kind is Kind.SECONDS and digits[-1].lower() in _SECONDS:
+        scale, digits = _SECONDS[digits[-1].lower()], digits[:-1]
     try:
         number = float(digits) * scale
     except ValueError:
-        raise _usage(f"{text!r} is not a number", position) from None
+        raise wrong(f"{found.value!r} is not a number", found.value_position) from None
     if not math.isfinite(number):
-        raise _usage(f"{text!r} is not a finite number", position)
+        raise wrong(f"{found.value!r} is not a finite number", found.value_position)
     return number
 
 
-def _time(text: str, position: int) -> str:
+def _time(found: Comparison) -> str:
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise _usage(f"{text!r} is not a time such as 2013-04-01 or 2013-04-01T06:30Z", position) from None
-    zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return zoned.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        moment = datetime.fromisoformat(found.value)
+        zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return zoned.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    except (ValueError, OverflowError):
+        raise wrong(
+            f"{found.value!r} is not a time such as 2013-04-01 or 2013-04-01T06:30Z", found.value_position
+        ) from None
 
 
-def _usage(message: str, position: int) -> Usage:
-    return Usage(message, where=f"filter position {position}", next_step=NEXT)
+__all__ = ["Field", "Filter", "Kind", "Language", "Shelf", "Usage", "compile_filter"]

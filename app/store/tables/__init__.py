@@ -7,7 +7,7 @@ from app.store.tables.audit import AuditEvent
 from app.store.tables.charter import CharterVersion, Project
 from app.store.tables.ci import Bundle, CiVerdict
 from app.store.tables.data import Agreement, QuarantinedRow, Snapshot, SourceFile, Ticket
-from app.store.tables.experiments import Metric, MetricPoint, Parameter
+from app.store.tables.experiments import Baseline, Metric, MetricPoint, Parameter, RunArtifact, RunNote, RunTag
 from app.store.tables.features import FeatureSet
 from app.store.tables.infrastructure import Admission, Estimate, Lease, Service
 from app.store.tables.lineage import LineageEdge
@@ -26,6 +26,7 @@ __all__ = [
     "Alert",
     "Artifact",
     "AuditEvent",
+    "Baseline",
     "Bundle",
     "CharterVersion",
     "Chunk",
@@ -51,6 +52,9 @@ __all__ = [
     "Reproduction",
     "ResourceSample",
     "Run",
+    "RunArtifact",
+    "RunNote",
+    "RunTag",
     "Service",
     "Signal",
     "Snapshot",

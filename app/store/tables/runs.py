@@ -20,6 +20,8 @@ class Run(Table, table=True):
         Index("run_by_start", "started_at", "id"),
         Index("run_by_end", "finished_at", "id"),
         Index("run_by_duration", "duration_s", "id"),
+        Index("run_by_person", "requested_by", "id"),
+        Index("run_by_commit", "commit", "id"),
     )
     id: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True, max_length=12)
@@ -47,6 +49,7 @@ class Run(Table, table=True):
     error: str = long_text()
     next_step: str = long_text()
     peak_rss_bytes: int | None = size(nullable=True)
+    archived_at: datetime | None = moment(nullable=True)
     peak_gpu_memory_bytes: int | None = size(nullable=True)
     energy_j: float | None = number(nullable=True)
     device: str = Field(default="cpu", max_length=16)

@@ -24,7 +24,7 @@ from app.tui.glyphs import Glyphs
 from app.tui.grid import Column, Grid, Row, Window
 from app.tui.lines import Line, fit, line
 from app.tui.panel import Panel
-from app.tui.screens.tabs import Tab
+from app.tui.screens.data_tab import DataTab
 
 COLUMNS = (
     Column("sign", "", 1),
@@ -49,7 +49,7 @@ class Body:
     files: tuple[SourceFileRow, ...]
 
 
-class SourcesTab(Tab):
+class SourcesTab(DataTab):
     """Sources, with the details of one at the right; the other tabs follow the choice."""
 
     key: ClassVar[str] = "sources"
@@ -63,14 +63,14 @@ class SourcesTab(Tab):
             yield Panel("Source", id="source", classes="wide-only")
         yield Panel(id="brief", classes="brief")
 
-    def wish(self) -> str:
+    def wish(self) -> tuple[str, ...]:
         """The chosen source."""
-        return str(self.query_one("#sources", Grid).cursor_id or "")
+        return (str(self.query_one("#sources", Grid).cursor_id or ""),)
 
-    def load(self, reader: Reader, wish: str) -> Body:
+    def load(self, reader: Reader, wish: tuple[str, ...]) -> Body:
         """Everything about the chosen source."""
         found = tuple(sources(reader))
-        source = next((s for s in found if f"{s.project}/{s.source}" == wish), found[0] if found else None)
+        source = next((s for s in found if f"{s.project}/{s.source}" == wish[0]), found[0] if found else None)
         if source is None:
             return Body(found, None, (), (), ())
         project, name = source.project, source.source
@@ -85,6 +85,8 @@ class SourcesTab(Tab):
     def show(self, snapshot: Body) -> None:
         """Fill the panes."""
         glyphs, now = self.control.glyphs, self.control.clock()
+        if snapshot.source is not None:
+            self.data.choose(f"{snapshot.source.project}/{snapshot.source.source}")
         grid = self.query_one("#sources", Grid)
         grid.show(Window.of([_row(source, now, glyphs) for source in snapshot.sources]))
         rows = sum(source.rows for source in snapshot.sources)

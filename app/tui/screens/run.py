@@ -10,21 +10,24 @@ from textual.containers import Horizontal
 
 from app.store.queries.runs import (
     LogRow,
+    NoteRow,
     PointRow,
     RunRow,
     log_lines_of,
     metrics_of,
+    notes_of,
     parameters_of,
     point_keys_of,
     points_of,
 )
 from app.store.reader import Reader
-from app.tui import preview, words
+from app.tui import preview, search, words
 from app.tui.charts import plot, sparkline
 from app.tui.dialogs.dialog import Ask, fact
 from app.tui.glyphs import Glyphs
 from app.tui.lines import Line, fit, line, wrapped
 from app.tui.panel import Panel
+from app.tui.run_asks import ask_again, ask_edit
 from app.tui.screens.place import PlaceScreen
 
 if TYPE_CHECKING:
@@ -43,6 +46,7 @@ class Body:
     parameters: tuple[tuple[str, str], ...]
     metrics: tuple[tuple[str, float], ...]
     curves: tuple[tuple[str, tuple[PointRow, ...]], ...]
+    notes: tuple[NoteRow, ...] = ()
 
 
 class RunScreen(PlaceScreen):
@@ -56,6 +60,8 @@ class RunScreen(PlaceScreen):
         super().__init__()
         self.key = key
         self._tab = TABS.index(tab)
+        self._found = search.Found()
+        self._log_lines: list[Line] = []
 
     def panes(self) -> ComposeResult:
         """Summary at the left, the tab at the right."""
@@ -83,6 +89,7 @@ class RunScreen(PlaceScreen):
             tuple(parameters_of(reader, key).items()),
             tuple(metrics_of(reader, key).items()),
             curves,
+            tuple(notes_of(reader, key)),
         )
 
     def trail(self) -> str:
@@ -110,11 +117,17 @@ class RunScreen(PlaceScreen):
         lines += preview.resources(found.samples, width, glyphs)
         lines.append(())
         lines += _fields(found.detail, width)
+        lines += _notes(found.detail, body.notes, width)
         summary.show(lines)
         name = TABS[self._tab]
         panel.head(" ".join(f"[{tab}]" if tab == name else tab for tab in TABS), "[ ] tabs")
-        panel.show(tab_lines(name, body, panel.size.width, max(panel.size.height, 4), glyphs))
-        if name == "log" and follow:
+        shown = tab_lines(name, body, panel.size.width, max(panel.size.height, 4), glyphs)
+        if name == "log":
+            self._log_lines = shown
+            self._found = self._found.again(shown)
+            shown = self._found.painted(shown)
+        panel.show(shown)
+        if name == "log" and follow and not self._found.words:
             panel.move_to_last()
         self.query_one("#brief", Panel).show(preview.brief(found.detail, found.tasks, glyphs))
 
@@ -142,8 +155,55 @@ class RunScreen(PlaceScreen):
         self._turn(0)
 
     def do_run_again(self) -> None:
-        """Ask for the same run again."""
-        self.control.start_act(self.control.acts.again(self.key), done="requested the same run again")
+        """A form with its parameters: the same run again, or with others."""
+        ask_again(self.control, self.key)
+
+    def do_run_edit(self) -> None:
+        """A note and tags."""
+        ask_edit(self.control, self.key)
+
+    def do_list_filter(self) -> None:
+        """Search in the log."""
+        self._tab = TABS.index("log")
+        self.ask("/", self._found.words)
+
+    def filter_typed(self, value: str | None, *, final: bool) -> None:
+        """What is searched for; the first match from the top, or the same line while more is typed."""
+        self._found = search.Found.of(value or "", self._log_lines)
+        if self.body is not None:
+            self._draw(self.body, follow=False)
+        self._show_match()
+        if final:
+            self.query_one("#tab", Panel).focus()
+
+    def leave_filter(self) -> bool:
+        """Search no more."""
+        if not self._found.words:
+            return False
+        self.filter_typed(None, final=True)
+        return True
+
+    def do_run_match(self) -> None:
+        """The next match."""
+        self._found = self._found.step(1)
+        self._show_match()
+
+    def do_run_match_back(self) -> None:
+        """The match before."""
+        self._found = self._found.step(-1)
+        self._show_match()
+
+    def _show_match(self) -> None:
+        panel = self.query_one("#tab", Panel)
+        if self._found.line is not None:
+            panel.do_list_first()
+            panel.move(max(self._found.line - panel.size.height // 2, 0))
+        if self.body is not None:
+            self._draw(self.body, follow=False)
+
+    def status(self) -> Line:
+        """What is searched for, and where one is in it."""
+        return line(" ", (f"/{self._found.words}   ", "accent"), (self._found.says, "dim")) if self._found.words else ()
 
     def do_run_cancel(self) -> None:
         """Cancel it, after a yes."""
@@ -179,6 +239,19 @@ def _fields(detail: Any, width: int) -> list[Line]:
         ("prefect", detail.prefect_id),
     )
     return [line((f"{name:<8}", "dim"), (fit(value, max(width - 8, 4)).rstrip(), "dim")) for name, value in fields]
+
+
+def _notes(detail: Any, notes: Sequence[NoteRow], width: int) -> list[Line]:
+    """Tags and notes, the newest note first."""
+    lines: list[Line] = []
+    if detail.row.archived_at:
+        lines.append(line(("archived", "warn")))
+    if detail.row.tags:
+        lines += [(), line((f"{'tags':<8}", "dim"), (fit(" ".join(detail.row.tags), max(width - 8, 4)), "accent"))]
+    for row in notes[:4]:
+        for at, piece in enumerate(wrapped(row.says, max(width - 8, 10), 3)):
+            lines.append(line((fit(row.actor if at == 0 else "", 7) + " ", "dim"), (piece, "")))
+    return lines
 
 
 def tab_lines(name: str, body: Body, width: int, height: int, glyphs: Glyphs) -> list[Line]:

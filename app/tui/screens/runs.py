@@ -14,6 +14,7 @@ from app.store.queries.runs import (
     RunRow,
     SampleRow,
     TaskRow,
+    baseline_of,
     count_of_runs,
     last_log_lines_of,
     page_of_runs,
@@ -28,6 +29,8 @@ from app.tui import parts, preview, words
 from app.tui.grid import Column, Grid, Row, Window
 from app.tui.lines import Line, line
 from app.tui.panel import Panel
+from app.tui.run_asks import ask_again, ask_edit
+from app.tui.screens.compare import CompareScreen
 from app.tui.screens.place import PlaceScreen
 from app.tui.screens.run import RunScreen, ask_cancel
 
@@ -254,10 +257,30 @@ class RunsScreen(PlaceScreen):
         return next((run for run in self.body.rows if run.key == grid.cursor_id), None) if self.body else None
 
     def do_run_again(self) -> None:
-        """Ask for the same run again."""
+        """A form with the run's parameters: the same run again, or with others."""
         run = self._chosen()
         if run is not None:
-            self.control.start_act(self.control.acts.again(run.key), done=f"requested {run.flow} again")
+            ask_again(self.control, run.key)
+
+    def do_run_compare(self) -> None:
+        """Compare the marked runs, or the one under the cursor with the pinned baseline."""
+        grid = self.query_one("#runs", Grid)
+        keys = [str(key) for key in sorted(grid.choice.marks, key=str)]
+        run = self._chosen()
+        if run is not None and len(keys) < 2 and run.key not in keys:
+            keys.append(run.key)
+        if len(keys) < 2 and not (run is not None and baseline_of(self.control.reader(), run.project)):
+            self.control.say("Mark 2 to 12 runs with space, then c compares them.", severity="warning")
+        elif len(keys) > 12:
+            self.control.say(f"{len(keys)} runs are marked; at most 12 are compared.", severity="warning")
+        else:
+            self.app.push_screen(CompareScreen(keys))
+
+    def do_run_edit(self) -> None:
+        """A note and tags."""
+        run = self._chosen()
+        if run is not None:
+            ask_edit(self.control, run.key)
 
     def do_run_cancel(self) -> None:
         """Cancel the run, after a yes."""

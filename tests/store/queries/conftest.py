@@ -29,7 +29,7 @@ def run_number(number: int) -> FinishedRun:
         duration_s=None if odd else float(number * 13 % 101),
         state=STATES[number % 4],
         requested_by=("ana", "ben")[number % 2],
-        parameters={"rounds": number % 10},
+        parameters={"rounds": number % 10, "name": f"x{number % 10}"},
         metrics={} if odd else {"auc": (number * 31 % 997) / 997, "log_loss": 0.4},
         error="ValueError: 3 classes" if number % 4 == 2 else "",
         key=f"{number:012x}",

@@ -8,12 +8,46 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import Usage
-from app.store.queries.filter import compile_filter, tokens_of
+from app.store.queries.filter import compile_filter
 from app.store.queries.runs import LANGUAGE, page_of_runs, run_filter
+from app.store.queries.syntax import tokens_of
 from app.store.reader import Reader
 
-HOSTILE = st.text(alphabet=st.characters(codec="utf-8"), max_size=40) | st.text(
-    alphabet="abz:<>=!|\"'\\%_*;- \x1b\x00()", max_size=30
+HOSTILE = (
+    st.text(alphabet=st.characters(codec="utf-8"), max_size=40)
+    | st.text(alphabet="abz:<>=!|\"'\\%_*;- \x1b\x00()", max_size=30)
+    | st.lists(
+        st.sampled_from(
+            [
+                "metrics.auc",
+                "params.x",
+                "tags.t",
+                "state",
+                ">",
+                "=",
+                "!=",
+                ":",
+                "(",
+                ")",
+                "and",
+                "or",
+                "not",
+                "|",
+                "!",
+                ".72",
+                "nan",
+                "a*",
+                '"',
+                "archived",
+                "yes",
+                "\ud800",
+                "\U0010ffff",
+                "started",
+                "2013-04-01",
+            ]
+        ),
+        max_size=12,
+    ).map(" ".join)
 )
 WORD = st.text(alphabet=string.ascii_lowercase + string.digits, min_size=1, max_size=8)
 
@@ -23,19 +57,37 @@ WORD = st.text(alphabet=string.ascii_lowercase + string.digits, min_size=1, max_
     [
         ("flow:", 1, "flow: needs a value"),
         ("ok flow:", 4, "flow: needs a value"),
+        ("flow: | a", 1, "flow: needs a value"),
         ("auc>", 1, "auc> needs a value"),
-        ("auc>high", 1, "'high' is not a number"),
-        ("auc>nan", 1, "'nan' is not a finite number"),
-        ("duration>1parsec", 1, "is not a number"),
+        ("> 3", 1, "> needs a key on its left"),
+        ("auc>high", 5, "'high' is not a number"),
+        ("metrics.auc = high", 15, "'high' is not a number"),
+        ("auc > nan", 7, "'nan' is not a finite number"),
+        ("duration>1parsec", 10, "is not a number"),
         ("state>failed", 1, "state is text"),
-        ("started>yesterday", 1, "is not a time"),
+        ("tags.team > 3", 1, "tags.team is text"),
+        ("started>yesterday", 9, "is not a time"),
         ("colour:red", 1, "there is no key 'colour'"),
+        ("flwo:train", 1, "did you mean flow?"),
+        ("auc = .7", 1, "metrics.NAME, params.NAME, tags.NAME"),
         ("a |", 3, "| needs a term on its right"),
         ("| a", 1, "| needs a term on its left"),
         ("a | | b", 5, "| needs a term on its left"),
+        ("a or", 3, "or needs a term on its right"),
+        ("and a", 1, "and needs a term on its left"),
+        ("a and", 3, "and needs a term on its right"),
+        ("a and | b", 3, "and needs a term on its right"),
         ("a !", 3, "! needs a term after it"),
+        ("not", 1, "not needs a term after it"),
         ('a "b c', 3, "the quote does not end"),
         ("p.:3", 1, "there is no key 'p.'"),
+        ("(a", 1, "the bracket is not closed"),
+        ("a)", 2, "no bracket was opened before this one"),
+        ("a ()", 4, "there is nothing in these brackets"),
+        ("archived:maybe", 1, "archived is yes or no"),
+        ("(" * 30 + "a" + ")" * 30, 25, "at most 24 deep"),
+        ("a " * 80, 129, "at most 64 terms"),
+        ("a" * 5000, 4000, "at most 4,000 characters"),
     ],
 )
 def test_an_error_names_the_position(text: str, position: int, says: str) -> None:
@@ -59,7 +111,35 @@ def test_quotes_keep_spaces_and_signs_together() -> None:
 def test_a_bar_binds_loosest() -> None:
     made = run_filter("flow:a state:failed | flow:b")
 
-    assert made.sql == "((r.flow = :f0 AND r.state = :f1) OR (r.flow = :f2))"
+    assert made.sql == "(((r.flow || '') = :f0 AND (r.state || '') = :f1) OR (r.flow || '') = :f2)"
+
+
+@pytest.mark.parametrize(
+    ("one", "same"),
+    [
+        ("flow:train state:failed", "flow = train and state = failed"),
+        ("!state:failed", "not state=failed"),
+        ("a | b c", "a or (b and c)"),
+        ("metrics.auc>.72", "metrics.auc > .72"),
+        ("metrics.auc >.72", "metrics.auc> .72"),
+        ("m.auc>=.72", "metric.auc >= 0.72"),
+        ("auc>.72", "metrics.auc > 0.72"),
+        ("slice.origin=JFK.auc>0.7", 'metrics."slice.origin=JFK.auc" > 0.7'),
+        ("params.learner=lightgbm", 'p.learner:"lightgbm"'),
+    ],
+)
+def test_two_ways_to_say_the_same(one: str, same: str) -> None:
+    assert run_filter(one).sql == run_filter(same).sql
+    assert run_filter(one).parameters == run_filter(same).parameters
+
+
+def test_an_index_is_only_asked_about_what_every_row_must_be() -> None:
+    assert len(run_filter("params.learner = lightgbm state:failed").narrow) == 2
+    assert len(run_filter("params.learner = lightgbm or state:failed").narrow) == 1
+    assert run_filter("params.learner = lightgbm or error:x").narrow == ()
+    assert run_filter("not params.learner = lightgbm").narrow == ()
+    assert run_filter("params.learner = light*").narrow == ()
+    assert run_filter("params.learner != lightgbm").narrow == ()
 
 
 def test_an_empty_filter_keeps_everything() -> None:
@@ -97,6 +177,8 @@ def test_nothing_that_was_typed_stands_in_the_sql(text: str) -> None:
         "lower",
         "LIKE",
         "ESCAPE",
+        "IS",
+        "NULL",
     }
     assert {word for word in re.findall(r"\w+", made.sql) if not re.fullmatch(r"f?\d+", word)} <= known
 

@@ -13,7 +13,7 @@ from app.store.reader import Reader
 from tests.store.queries.conftest import MANY
 from tests.store.world import add_run, make_world
 
-SORTS = [*runs.SORTS, "metric:auc"]
+SORTS = [*runs.SORTS, "metrics.auc"]
 
 
 def all_pages(reader: Reader, sort: str, descending: bool, limit: int, text: str = "") -> list[RunRow]:
@@ -30,7 +30,7 @@ def all_pages(reader: Reader, sort: str, descending: bool, limit: int, text: str
 
 def sorted_value(row: RunRow, sort: str) -> float | str | None:
     names = {"requested": "id", "started": "started_at", "finished": "finished_at", "by": "requested_by"}
-    if sort == "metric:auc":
+    if sort == "metrics.auc":
         return row.value
     value: float | str | None = getattr(row, {**names, "duration": "duration_s"}.get(sort, sort))
     return value
@@ -97,6 +97,20 @@ def test_a_row_says_what_the_run_does_now_and_its_headline(store: Store) -> None
         ("100%", 0),
         ("_", 0),
         ("by:ana by:ben", 0),
+        ("params.rounds = 3", 1000),
+        ("params.rounds = 3.0", 1000),
+        ("params.rounds != 3", 9000),
+        ("params.rounds >= 8", 2000),
+        ("params.name = x3", 1000),
+        ("params.name = x*", MANY),
+        ("metrics.log_loss = .4", 8000),
+        ("metrics.log_loss = nan", 0),
+        ("flow:train and (state:failed or state:cancelled)", 1667),
+        ("by:ana not params.rounds < 9", 0),
+        ("archived:yes", 0),
+        ("archived:no", MANY),
+        ("tag:candidate", 0),
+        ("dirty:no", MANY),
     ],
 )
 def test_a_filter_keeps_what_it_says(many: Reader, text: str, expected: int | None) -> None:
@@ -111,6 +125,18 @@ def test_a_filter_keeps_what_it_says(many: Reader, text: str, expected: int | No
     if text == "duration>1m":
         assert kept
         assert all((row.duration_s or 0) > 60 for row in kept)
+
+
+@pytest.mark.parametrize("sort", ["requested", "duration", "metrics.auc"])
+@pytest.mark.parametrize(
+    "text", ["run:0000000000", "by:ana run:0000000001", "auc>0.99", "duration>99", "state:failed auc>.9"]
+)
+def test_few_rows_that_an_index_finds_come_as_all_rows_would(many: Reader, sort: str, text: str) -> None:
+    page_by_page = [row.id for row in all_pages(many, sort, True, limit=29, text=text)]
+    kept = {row.id for row in all_pages(many, "requested", True, limit=MANY, text=text)}
+    walked = [row.id for row in all_pages(many, sort, True, limit=MANY) if row.id in kept]
+
+    assert page_by_page == walked
 
 
 def test_runs_of_a_project_and_a_flow_are_paged_and_counted(many: Reader) -> None:

@@ -89,6 +89,19 @@ def upgrade() -> None:
         batch_op.create_index("admission_by_run", ["run_id", "id"], unique=False)
 
     op.create_table(
+        "baseline",
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("pinned_by", sa.String(), nullable=False),
+        sa.Column("pinned_at", sa.String(length=27), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("project_id"),
+    )
+    with op.batch_alter_table("baseline", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_baseline_run_id"), ["run_id"], unique=False)
+
+    op.create_table(
         "ci_verdict",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("project_id", sa.Integer(), nullable=False),
@@ -166,6 +179,44 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_reproduction_run_id"), ["run_id"], unique=False)
 
     op.create_table(
+        "run_artifact",
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("path", sa.String(length=500), nullable=False),
+        sa.Column("artifact", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["artifact"], ["artifact.digest"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("run_id", "path"),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("run_artifact", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_run_artifact_artifact"), ["artifact"], unique=False)
+
+    op.create_table(
+        "run_note",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("at", sa.String(length=27), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("says", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("run_note", schema=None) as batch_op:
+        batch_op.create_index("run_note_by_run", ["run_id", "id"], unique=False)
+
+    op.create_table(
+        "run_tag",
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(length=250), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("run_id", "key"),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("run_tag", schema=None) as batch_op:
+        batch_op.create_index("run_tag_by_key", ["key", "run_id"], unique=False)
+
+    op.create_table(
         "experiment",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("key", sa.String(length=12), nullable=False),
@@ -227,6 +278,23 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_trial_run_id"), ["run_id"], unique=False)
         batch_op.create_index("trial_by_value", ["experiment_id", "state", "value"], unique=False)
 
+    with op.batch_alter_table("parameter", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("number", sa.Float(precision=53), nullable=True))
+        batch_op.create_index(
+            "parameter_by_number",
+            ["key", "number", "run_id"],
+            unique=False,
+            sqlite_where=sa.text("number IS NOT NULL"),
+            postgresql_where=sa.text("number IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "parameter_by_text",
+            ["key", "value", "run_id"],
+            unique=False,
+            sqlite_where=sa.text("number IS NULL AND length(value) <= 200"),
+            postgresql_where=sa.text("number IS NULL AND length(value) <= 200"),
+        )
+
     with op.batch_alter_table("quarantined_row", schema=None) as batch_op:
         batch_op.add_column(sa.Column("repairs", sa.Text(), server_default="{}", nullable=False))
         batch_op.add_column(sa.Column("released_in", sa.Integer(), nullable=True))
@@ -247,11 +315,14 @@ def upgrade() -> None:
 
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.add_column(sa.Column("bundle", sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column("archived_at", sa.String(length=27), nullable=True))
         batch_op.add_column(sa.Column("peak_gpu_memory_bytes", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("energy_j", sa.Float(precision=53), nullable=True))
         batch_op.add_column(sa.Column("device", sa.String(length=16), server_default="cpu", nullable=False))
         batch_op.add_column(sa.Column("diff", sa.String(length=64), nullable=True))
         batch_op.create_index(batch_op.f("ix_run_diff"), ["diff"], unique=False)
+        batch_op.create_index("run_by_commit", ["commit", "id"], unique=False)
+        batch_op.create_index("run_by_person", ["requested_by", "id"], unique=False)
         batch_op.create_foreign_key("run_diff_is_an_artifact", "artifact", ["diff"], ["digest"], ondelete="RESTRICT")
 
     with op.batch_alter_table("run", schema=None) as batch_op:

@@ -1,5 +1,6 @@
 """Runs: pages of the ledger, and everything of one run."""
 
+from app.store.queries.runs.comparing import Comparison, Line, Section, as_documents, compare_runs, margin_of
 from app.store.queries.runs.detail import (
     LogRow,
     MetricRow,
@@ -17,11 +18,11 @@ from app.store.queries.runs.detail import (
     run_detail,
     tasks_of,
 )
+from app.store.queries.runs.language import LANGUAGE, RunFilter, run_filter, sort_of
+from app.store.queries.runs.notes import NoteRow, baseline_of, notes_of, tags_of
 from app.store.queries.runs.pages import (
-    LANGUAGE,
     SORTS,
     Cursor,
-    RunFilter,
     RunPage,
     RunRow,
     TopRun,
@@ -29,30 +30,38 @@ from app.store.queries.runs.pages import (
     _sorting,
     count_of_runs,
     page_of_runs,
-    run_filter,
     top_runs_by_metric,
 )
 
 __all__ = [
     "LANGUAGE",
     "SORTS",
+    "Comparison",
     "Cursor",
+    "Line",
     "LogRow",
     "MetricRow",
+    "NoteRow",
     "PointRow",
     "RunDetail",
     "RunFilter",
     "RunPage",
     "RunRow",
     "SampleRow",
+    "Section",
     "TaskRow",
     "TopRun",
     "_conditions",
     "_sorting",
+    "as_documents",
+    "baseline_of",
+    "compare_runs",
     "count_of_runs",
     "last_log_lines_of",
     "log_lines_of",
+    "margin_of",
     "metrics_of",
+    "notes_of",
     "page_of_runs",
     "parameters_of",
     "point_keys_of",
@@ -60,6 +69,8 @@ __all__ = [
     "resources_of",
     "run_detail",
     "run_filter",
+    "sort_of",
+    "tags_of",
     "tasks_of",
     "top_runs_by_metric",
 ]

@@ -94,7 +94,7 @@ def run_detail(reader: Reader, key: str) -> RunDetail:
         raise NotFound(f"{what} begins with {key!r}", next_step="trainmaster runs ls")
     detail = as_flags(found[0], "dirty")
     run_id = detail.pop("id")
-    exact = Filter("", "r.id = :run_id", {"run_id": run_id})
+    exact = Filter("", "r.id = :run_id", {"run_id": run_id}, keys=frozenset({"archived"}))
     del detail["key"]
     return RunDetail(row=page_of_runs(reader, where=exact, limit=1).rows[0], **detail)
 

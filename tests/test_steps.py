@@ -1,0 +1,344 @@
+"""The checks of the reference architecture's steps 4 to 23, each from a shell without a terminal."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]
+
+TOML = """
+name = "homes"
+
+[charter]
+goal = "know which homes sell late"
+kpi = "auc"
+owner = "ana"
+
+[problem]
+task = "binary"
+target = "late"
+entity = ["home"]
+event_time = "asked_at"
+
+[sources.homes]
+path = "incoming/homes/*.csv"
+unique_key = ["home"]
+time = "asked_at"
+max_quarantined_share = 0.5
+
+[sources.homes.columns]
+home = { type = "text", required = true }
+asked_at = { type = "time", required = true }
+town = { type = "text", required = true }
+size = { type = "number", required = true, minimum = 1 }
+late = { type = "integer", required = true, minimum = 0, maximum = 1 }
+
+[sources.rates]
+path = "incoming/rates/*.csv"
+time = "at"
+
+[sources.rates.columns]
+town = { type = "text", required = true }
+rate = { type = "number", required = true }
+at = { type = "time", required = true }
+
+[spine]
+function = "asked"
+
+[views.facts]
+entity = ["home"]
+description = "what is known of a home"
+
+[views.rates_in_town]
+entity = ["town"]
+event_time = "at"
+ttl_hours = 100000
+description = "the newest rate in the town"
+
+[split]
+kind = "time"
+test_months = 1
+
+[learner]
+rounds = 20
+"""
+
+CODE = '''"""Features of homes."""
+
+import pandas as pd
+
+
+def asked(homes: pd.DataFrame) -> pd.DataFrame:
+    return homes[["home", "town", "asked_at", "late"]]
+
+
+def facts(homes: pd.DataFrame) -> pd.DataFrame:
+    return homes[["home", "size"]]
+
+
+def rates_in_town(rates: pd.DataFrame) -> pd.DataFrame:
+    return rates[["town", "at", "rate"]]
+'''
+
+TEST = """
+def test_there_are_features() -> None:
+    import features
+
+    assert features.facts
+"""
+
+
+class Shell:
+    """A workspace and the command line in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.project = folder / "projects" / "homes"
+
+    def tm(self, *arguments: str, ok: bool = True) -> Any:
+        """Run one command with --json; gives what it printed, or, when it is to fail, its words on stderr."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("TRAINMASTER_", "PREFECT_"))}
+        ran = subprocess.run(
+            [sys.executable, "-m", "app.main", *arguments, "--json"],
+            cwd=self.folder,
+            env={**environment, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": str(Path(__file__).parents[1])},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (ran.returncode == 0) == ok, (arguments, ran.stdout, ran.stderr)
+        if not ok:
+            assert ran.returncode == 1, ran.stderr
+            return ran.stderr + ran.stdout
+        return json.loads(ran.stdout) if ran.stdout.strip() else None
+
+    def git(self, *arguments: str) -> str:
+        """Run git in the workspace."""
+        command = ["git", "-c", "user.name=ana", "-c", "user.email=ana@example.org", *arguments]
+        return subprocess.run(command, cwd=self.folder, check=True, capture_output=True, text=True).stdout.strip()
+
+    def deliver(self, source: str, name: str, text: str) -> None:
+        """A file arrives in a source's folder, whole."""
+        folder = self.project / "incoming" / source
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f".{name}").write_text(text)
+        (folder / f".{name}").rename(folder / name)
+
+
+def homes(first: int, count: int, *, bad: int = 0) -> str:
+    """Rows of the source homes: `count` good ones from number `first` on, then `bad` ones whose size is below 1."""
+    chance = random.Random(first)
+    lines = ["home,asked_at,town,size,late"]
+    for at in range(first, first + count + bad):
+        moment = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=8 * at)
+        size = chance.randint(20, 200) if at < first + count else -1
+        late = int(chance.random() < (0.8 if size > 110 else 0.2))
+        lines.append(f"h{at},{moment.isoformat()},{chance.choice(['ulm', 'bonn'])},{size},{late}")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """A committed project with three hundred rows that were taken in, and its features."""
+    folder = tmp_path_factory.mktemp("steps") / "workspace"
+    made = Shell(folder)
+    (made.project / "tests").mkdir(parents=True)
+    (folder / "trainmaster.toml").touch()
+    (folder / ".gitignore").write_text(".trainmaster/\nincoming/\n__pycache__/\n")
+    (made.project / "project.toml").write_text(TOML)
+    (made.project / "features.py").write_text(CODE)
+    (made.project / "tests" / "test_features.py").write_text(TEST)
+    made.git("init", "--quiet", "--initial-branch=main")
+    made.git("add", "--all")
+    made.git("commit", "--quiet", "-m", "homes")
+    made.deliver("homes", "a.csv", homes(0, 300))
+    made.deliver("rates", "a.csv", "town,rate,at\nulm,3.5,2023-12-31T00:00:00Z\nbonn,4.5,2023-12-31T00:00:00Z\n")
+    made.tm("data", "ingest")
+    made.tm("features", "build")
+    return made
+
+
+@pytest.fixture
+def as_committed(shell: Shell) -> Any:
+    """After the test the project's files are those of the commit before it."""
+    before = shell.git("rev-parse", "HEAD")
+    yield
+    shell.git("reset", "--quiet", "--hard", before)
+
+
+@pytest.fixture(scope="module")
+def trained(shell: Shell) -> str:
+    """The key of a training run that registered version 1."""
+    return str(shell.tm("train", "run")["run"])
+
+
+def test_4_a_required_column_that_was_dropped_refuses_the_ingest(shell: Shell) -> None:
+    shell.deliver("homes", "z.csv", "home,asked_at,town,late\nh9000,2024-09-01T00:00:00Z,ulm,1\n")
+
+    told = shell.tm("data", "ingest", ok=False)
+    (shell.project / "incoming/homes/z.csv").unlink()
+
+    assert "size" in told
+    assert "[sources.homes" in told
+
+
+def test_5_the_profile_of_a_snapshot_is_in_the_lineage(shell: Shell) -> None:
+    snapshot = next(row for row in shell.tm("data", "snapshots") if row["source"] == "homes")
+
+    nodes = shell.tm("lineage", f"snapshot:{snapshot['key']}")["nodes"]
+
+    (profile,) = [node for node in nodes if node["kind"] == "profile"]
+    assert len(profile["digest"]) == 64
+
+
+@pytest.mark.usefixtures("as_committed")
+def test_6_an_edited_rule_is_a_new_version_and_the_difference_is_shown(shell: Shell) -> None:
+    before = shell.tm("features", "ls")[0]["version"]
+    (shell.project / "features.py").write_text(
+        CODE.replace('homes[["home", "size"]]', 'homes[["home", "size"]].assign(large=homes["size"] > 110)')
+    )
+
+    built = shell.tm("features", "build")
+    difference = shell.tm("features", "diff", str(before), built["features"].rpartition("/v")[2])
+
+    assert built["features"] == f"homes/v{before + 1}"
+    assert "large" in json.dumps(difference)
+
+
+@pytest.mark.usefixtures("as_committed")
+def test_7_a_change_of_rules_names_what_caused_it(shell: Shell) -> None:
+    (shell.project / "features.py").write_text(
+        CODE.replace('["home", "size"]', '["home", "size", "town"]').replace(
+            '"size", "town"]]', '"size"]].assign(twice=homes["size"] * 2)'
+        )
+    )
+
+    built = shell.tm("features", "build", "--caused-by", "feedback:twice-the-size")
+    edges = shell.tm("lineage", f"features:{built['features']}")["edges"]
+
+    assert "caused_by" in {edge["kind"] for edge in edges}
+
+
+def test_9_the_same_input_adds_nothing_and_ten_new_rows_move_the_watermark(shell: Shell) -> None:
+    before = shell.tm("data", "snapshots")
+
+    shell.tm("data", "ingest")
+    again = shell.tm("data", "snapshots")
+    shell.deliver("homes", "b.csv", homes(300, 10))
+    shell.tm("data", "ingest")
+    after = shell.tm("data", "snapshots")
+
+    assert again == before
+    (new,) = [row for row in after if row["key"] not in {one["key"] for one in before}]
+    assert new["rows"] == 10
+    assert new["watermark"] > max(row["watermark"] for row in before if row["source"] == "homes")
+
+
+def test_10_five_bad_rows_are_quarantined_and_the_books_balance(shell: Shell) -> None:
+    shell.deliver("homes", "c.csv", homes(310, 8, bad=5))
+
+    shell.tm("data", "ingest")
+
+    new = max(
+        (row for row in shell.tm("data", "snapshots") if row["source"] == "homes"), key=lambda row: row["created_at"]
+    )
+    rejected = [row for row in shell.tm("data", "quarantine", "ls") if row["file"].endswith("c.csv")]
+    assert (new["rows_in"], new["rows"], new["quarantined"], len(rejected)) == (13, 8, 5, 5)
+    assert all("size" in row["reason"] for row in rejected)
+
+
+def test_11_online_and_offline_agree_and_a_feature_from_the_future_is_refused(shell: Shell, as_committed: None) -> None:
+    shell.tm("features", "build")
+
+    skew = shell.tm("features", "verify-skew", "-n", "50")
+    (shell.project / "features.py").write_text(
+        CODE.replace('rates[["town", "at", "rate"]]', 'rates[["town", "at"]].assign(rate=rates["rate"].max())')
+    )
+    told = shell.tm("features", "test", ok=False)
+
+    assert skew["differences"] == 0
+    assert "rates_in_town" in told
+
+
+def test_13_a_data_change_request_makes_its_round_trip_in_the_audit_log(shell: Shell) -> None:
+    ticket = shell.tm("data", "tickets", "open", "the town in upper case", "--source", "homes")["ticket"]
+    shell.tm("data", "tickets", "take", ticket)
+    shell.tm("data", "tickets", "resolve", ticket, "done in features.py")
+
+    actions = [event["action"] for event in shell.tm("audit", "ls") if ticket in event["subject"]]
+
+    assert len(actions) == 3
+
+
+def test_15_an_estimate_comes_before_and_the_run_says_device_commit_and_dirt(shell: Shell, trained: str) -> None:
+    estimate = shell.tm("train", "estimate")
+    run = shell.tm("runs", "show", trained)
+
+    assert estimate["seconds"]
+    assert run["commit"] == shell.git("rev-parse", "HEAD")
+    assert run["dirty"] is False
+    assert run["device"] == "cpu"
+
+
+@pytest.mark.usefixtures("as_committed")
+def test_17_a_model_of_uncommitted_code_is_not_promotable(shell: Shell, trained: str) -> None:
+    (shell.project / "features.py").write_text(CODE + "\n# not committed\n")
+    dirty = shell.tm("train", "run")
+    name, _, version = dirty["model"].partition("/")
+
+    told = shell.tm("models", "promote", name, version, "--reason", "try", "--confirm", name, ok=False)
+
+    assert trained
+    assert "commit" in told
+
+
+def test_18_the_version_of_features_that_a_model_refers_to_cannot_be_removed(shell: Shell, trained: str) -> None:
+    version = shell.tm("models", "show", "homes", "1")["features"]
+
+    told = shell.tm("features", "prune", str(version), ok=False)
+
+    assert trained
+    assert "homes/1" in told or "v1" in told
+
+
+def test_20_twice_the_same_input_is_the_same_model(shell: Shell, trained: str) -> None:
+    version = shell.tm("models", "show", "homes", "1")
+    again = shell.tm("train", "run", "--features", str(version["features"]))
+    number = again["model"].partition("/")[2]
+
+    assert trained
+    assert shell.tm("models", "show", "homes", number)["digest"] == version["digest"]
+
+
+def test_23_an_export_gives_the_stored_predictions_elsewhere(shell: Shell, trained: str, tmp_path: Path) -> None:
+    shell.tm("models", "export", "homes", "--version", "1", str(tmp_path / "out"))
+
+    verified = subprocess.run(
+        [sys.executable, "-I", str(tmp_path / "out" / "verify.py")], capture_output=True, text=True, check=False
+    )
+
+    assert trained
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def test_c7_a_completed_run_has_no_gap_and_the_model_reaches_snapshot_and_commit(shell: Shell, trained: str) -> None:
+    checked = shell.tm("store", "fsck")
+    nodes = {node["kind"] for node in shell.tm("lineage", "model:homes/1")["nodes"]}
+
+    assert trained
+    assert checked["ok"], checked["problems"]
+    assert {"snapshot", "commit", "features", "run"} <= nodes
+
+
+def test_p3_a_run_is_reproduced_exactly(shell: Shell, trained: str) -> None:
+    verdict = shell.tm("runs", "reproduce", trained)
+
+    assert verdict["verdict"] == "identical", verdict
