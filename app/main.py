@@ -1,10 +1,14 @@
 """The door: a command line when there are arguments, the control room when there are none."""
 
+import os
 import sys
+
+from app.domain.processes import prepare
 
 
 def main() -> None:
     """Run `trainmaster`."""
+    prepare(os.environ)
     from app.cli.main import run
 
     opens = run()

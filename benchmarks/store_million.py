@@ -1,6 +1,6 @@
 """A store with one million runs: a page that is listed, filtered and sorted, from the first key to the last row.
 
-The store is made once, in bulk, and kept in the cache folder (`TRAINMASTER_BENCH_CACHE`, default
+The store is made once, in bulk, and kept in the cache folder (`TRAINMASTER_BENCH`, default
 `~/.cache/trainmaster-bench`); delete `million-*.db` there to make it again.
 """
 
@@ -76,7 +76,7 @@ def million_store(count: int = MILLION) -> Store:
     """The store with so many runs, from the cache, or made now."""
     shape = "\n".join(f"{table.name} {[str(c) for c in table.columns]} {sorted(str(i.name) for i in table.indexes)}"
                       for table in metadata.sorted_tables)  # fmt: skip
-    folder = Path(os.environ.get("TRAINMASTER_BENCH_CACHE") or Path.home() / ".cache" / "trainmaster-bench")
+    folder = Path(os.environ.get("TRAINMASTER_BENCH") or Path.home() / ".cache" / "trainmaster-bench")
     file = folder / f"million-{count}-{hashlib.sha256(shape.encode()).hexdigest()[:12]}.db"
     if not file.exists():
         arriving = file.with_suffix(f".{os.getpid()}.part")

@@ -4,6 +4,7 @@ from app.services import features as feature_service
 from app.services.features import FeatureSetBuilt
 from app.services.running import RunContext, TaskContext
 from flows.harness import flow, main, stage
+from flows.materialize import publish, verify
 
 
 @stage("build")
@@ -12,10 +13,19 @@ def build(task: TaskContext) -> FeatureSetBuilt:
     return feature_service.build(task)
 
 
-@flow("features", stages=1)
+@stage("describe")
+def describe(task: TaskContext) -> int:
+    """Statistics of what was published."""
+    return feature_service.describe(task)
+
+
+@flow("features", stages=4)
 def features(run: RunContext) -> dict[str, object]:
-    """Build the views of a project; gives the version, whether it is new, and its digest."""
+    """Build the views of a project and bring them online; gives the version, whether it is new, and its digest."""
     built = build(run)
+    describe(run)
+    publish(run)
+    verify(run)
     return {
         "feature_set": built.id,
         "version": built.version,

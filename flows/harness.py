@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from app.domain.errors import Busy, TrainmasterError, Unavailable
+from app.domain.processes import prepare
 from app.domain.states import CauseKind, RunState
 from app.domain.workspace import Workspace
 from app.services.running import Cancelled, RunContext, TaskContext, first_line, running
@@ -188,7 +189,7 @@ def execute(
     Errors: NotFound for workspace, project or run; BadInput for project.toml; whatever the body raises. A requested
     run whose project cannot be opened ends as failed.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    prepare(os.environ)
     place = find_workspace(Path.cwd(), named=Path(workspace) if workspace else None)
     with ExitStack() as stack:
         store = stack.enter_context(open_store(place))

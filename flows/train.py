@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.services import experiments
+from app.services.admission import admit
 from app.services.experiments import Divided, Evaluated, Pulled, Registered
 from app.services.running import RunContext, TaskContext
 from flows.harness import flow, main, stage
@@ -43,7 +44,7 @@ def register(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
     return experiments.register(task, pulled, divided, fitted, evaluated)
 
 
-@flow("train", stages=5)
+@flow("train", stages=5, on_start=admit)
 def train(run: RunContext) -> dict[str, object]:
     """Train on the pinned features and register a version."""
     pulled = pull(run)

@@ -59,6 +59,32 @@ def run(
 
 
 @commands.command()
+def estimate(
+    workspace: WorkspaceDir = None,
+    project: ProjectName = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Boosting rounds; default: those of project.toml.")] = None,
+    json: Json = False,
+) -> None:
+    """Tell time, memory and GPU memory of a training run before it begins, and how earlier estimates did."""
+    from app.cli.machine import print_estimate
+    from app.services import admission, estimating
+    from app.services.workspaces import open_project
+
+    with opened(workspace) as (place, store):
+        found = estimating.estimate(store, open_project(place, chosen_project(place, project)), rounds=rounds)
+        with store.read() as session:
+            verdict = admission.verdict_for(session, found)
+    document = {
+        "project": found.project, "learner": found.learner, "device": found.device, "rows": found.shape.rows,
+        "features": found.shape.features, "rounds": found.shape.rounds, "threads": found.shape.threads,
+        "basis": found.basis, "seconds": found.seconds, "rss_bytes": found.rss_bytes,
+        "gpu_memory_bytes": found.gpu_memory_bytes, "decision": verdict.decision, "decision_says": verdict.says,
+        "typical_error": found.typical_error, "tracked": found.tracked, "says": found.says,
+    }  # fmt: skip
+    emit(document, as_json=json, human=lambda: print_estimate(found, verdict))
+
+
+@commands.command()
 def search(
     workspace: WorkspaceDir = None,
     project: ProjectName = None,

@@ -1,9 +1,18 @@
 """`trainmaster features`: versions of the views, and building them."""
 
-from app.cli.render import emit, fields, short_time, table
-from app.cli.session import Json, Limit, ProjectName, WorkspaceDir, chosen_project, group, opened, reading
+from app.cli import feature_reads, feature_rules
+from app.cli.render import emit, short_time, table
+from app.cli.session import Json, Limit, ProjectName, WorkspaceDir, group, reading
+from app.cli.training_sets import commands as training_sets
 
-commands = group("Feature views and their versions.")
+commands = group("Feature views, their versions, what is online, and the sets of rows to learn from.")
+for act in (feature_rules.build, feature_rules.diff, feature_rules.explain, feature_rules.compact, feature_rules.prune):
+    commands.command()(act)
+commands.command("test")(feature_rules.prove)
+for reads in (feature_reads.materialize, feature_reads.get, feature_reads.search, feature_reads.show):
+    commands.command()(reads)
+commands.command("verify-skew")(feature_reads.verify_skew)
+commands.add_typer(training_sets, name="training-set")
 
 
 @commands.command("ls")
@@ -36,18 +45,3 @@ def list_versions(
             empty="no features yet; build them: trainmaster features build",
         ),
     )
-
-
-@commands.command()
-def build(workspace: WorkspaceDir = None, project: ProjectName = None, json: Json = False) -> None:
-    """Compute the views from the newest snapshots and publish them; nothing changed means no new version."""
-    from app.cli.waiting import run_flow
-    from app.store.queries import features
-
-    with opened(workspace) as (place, store):
-        name = chosen_project(place, project)
-        row = run_flow(place, store, name, "features", quiet=json)
-        newest = features.feature_set(store.reader, name)
-    assert newest is not None
-    shown = {"run": row.key, "features": f"{name}/v{newest.version}", "digest": newest.digest, "rows": newest.rows}
-    emit(shown, as_json=json, human=lambda: fields(shown))

@@ -84,19 +84,26 @@ def list_runs(
 def show(run: RunKey, workspace: WorkspaceDir = None, json: Json = False) -> None:
     """Show one run: its record, tasks, parameters and metrics."""
     from app.store.queries import runs
-    from app.store.queries.evaluation import verdict_of
+    from app.store.queries.evaluation import verdict_of as judged
+    from app.store.queries.machine import admissions_of, estimate_of, usage_of, verdict_of
 
     with reading(workspace) as (_, reader):
         detail = runs.run_detail(reader, run)
         key = detail.row.key
         tasks, metrics = runs.tasks_of(reader, key), runs.metrics_of(reader, key)
         parameters = runs.parameters_of(reader, key)
+        usage, estimate, again = usage_of(reader, key), estimate_of(reader, key), verdict_of(reader, key)
+        admissions = admissions_of(reader, key)
         notes, baseline = runs.notes_of(reader, key), runs.baseline_of(reader, detail.row.project) == key
     document = {
         "run": key,
         **{name: value for name, value in _as_dict(detail.row).items() if name not in ("id", "key")},
         **{name: value for name, value in _as_dict(detail).items() if name not in ("row", "parameters")},
-        "verdict": verdict_of(detail.row.state, detail.row.error, parameters) if detail.row.flow == "train" else None,
+        "verdict": judged(detail.row.state, detail.row.error, parameters) if detail.row.flow == "train" else None,
+        "usage": usage,
+        "estimate": estimate,
+        "admissions": admissions,
+        "reproduced": again.verdict if again else None,
         "tasks": tasks,
         "parameters": parameters,
         "metrics": metrics,
@@ -105,7 +112,9 @@ def show(run: RunKey, workspace: WorkspaceDir = None, json: Json = False) -> Non
     }
 
     def human() -> None:
-        kept = ("tasks", "parameters", "metrics", "environment", "notes", "tags")
+        kept = (
+            "tasks", "parameters", "metrics", "environment", "usage", "estimate", "admissions", "notes", "tags",
+        )  # fmt: skip
         fields({name: value for name, value in document.items() if name not in kept and value not in (None, "")})
         print()
         table(
@@ -174,6 +183,29 @@ def cancel(run: RunKey, workspace: WorkspaceDir = None, json: Json = False) -> N
         key = runs.run_detail(store.reader, run).row.key
         state = service.cancel(store, place, key)
     emit({"run": key, "state": state}, as_json=json, human=lambda: print(f"run {key} {state}"))
+
+
+@commands.command()
+def reproduce(run: RunKey, workspace: WorkspaceDir = None, json: Json = False) -> None:
+    """Make a training run again in a clean process, and say whether the same came out, or where it diverged."""
+    from app.cli.machine import print_reproduced
+    from app.cli.render import Bar
+    from app.services import reproducing
+    from app.services.workspaces import actor
+
+    bar = Bar()
+    with opened(workspace) as (place, store):
+        found = reproducing.reproduce(
+            store, place, run, by=actor(), on_progress=lambda says, share: bar.show(share, f"again: {says}", None)
+        )
+    bar.done()
+    document = {
+        "run": found.run, "verdict": found.verdict, "step": found.step, "first_difference": found.first_difference,
+        "steps": found.steps, "tolerance": found.tolerance, "seconds": found.seconds, "says": found.says,
+    }  # fmt: skip
+    emit(document, as_json=json, human=lambda: print_reproduced(found))
+    if found.verdict == "diverged":
+        raise typer.Exit(1)
 
 
 def _as_dict(value: object) -> dict[str, object]:

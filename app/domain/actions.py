@@ -17,6 +17,7 @@ class Permission(StrEnum):
 
 EVERYWHERE, LIST = "everywhere", "list"
 OVERVIEW, DATA, RUNS, RUN, COMPARE = "overview", "data", "runs", "run", "compare"
+FEATURES = "features"
 REGISTRY, MONITORING, INFRASTRUCTURE, CI = "registry", "monitoring", "infrastructure", "ci"
 TABBED = (DATA, RUN, COMPARE, REGISTRY, MONITORING)
 
@@ -137,6 +138,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("ticket.take", "a", "take a ticket", on=("tickets",), short="take", needs=OPERATE, weight=14),
     Action(
         "ticket.close", "x", "close a ticket with an answer", on=("tickets",), short="close", needs=OPERATE, weight=13
+    ),
+    Action(
+        "features.test",
+        "t",
+        "bring the features online and compare them with the offline store",
+        on=(FEATURES,),
+        short="online and compare",
+        needs=OPERATE,
+        weight=11,
     ),
     Action("run.again", "r", "run again", on=(RUNS, RUN), needs=OPERATE, weight=12),
     Action("run.cancel", "x", "cancel", on=(RUNS, RUN), needs=OPERATE, weight=11),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from app.domain.problem import Direction, MetricName, at_least, at_most
 from app.domain.project import Gates
 
+NOT_YET = "not made again yet: trainmaster runs reproduce RUN, which writes its verdict here"
+
 
 @dataclass(frozen=True)
 class GateVerdict:
@@ -55,6 +57,8 @@ def judge(evidence: Evidence, gates: Gates) -> tuple[GateVerdict, ...]:
     if gates.clean_commit:
         verdicts.append(_commit(evidence))
     verdicts.append(_package(evidence))
+    if gates.reproducible:
+        verdicts.append(GateVerdict("reproducible", False, None, None, NOT_YET))
     return tuple(verdicts)
 
 

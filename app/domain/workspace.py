@@ -37,6 +37,11 @@ class Workspace:
         return self.state / "features"
 
     @property
+    def online_file(self) -> Path:
+        """The online feature store, when it is an SQLite file."""
+        return self.state / "online.db"
+
+    @property
     def prefect_home(self) -> Path:
         """The home of the local Prefect server."""
         return self.state / "prefect"

@@ -1,7 +1,7 @@
 """One frame out of pinned tables: the spine, and beside each of its rows what every view knew then."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from app.domain.errors import BadInput
 from app.domain.text import visible
-from app.features import as_of, offline
+from app.features import as_of, history, offline
 from app.features.views import ViewColumn
 
 
@@ -30,11 +30,14 @@ class Pinned:
     event_time: str | None
     created_time: str | None
     ttl: pd.Timedelta | None
+    windows: tuple[history.Aggregate, ...] = ()
 
     @classmethod
     def of_record(cls, name: str, folder: Path, record: Mapping[str, object]) -> Self:
         """Read the record that a feature set keeps of a table."""
         columns, entity, ttl = record["columns"], record["entity"], record.get("ttl_hours")
+        windows = record.get("windows") or {}
+        assert isinstance(windows, dict)
         assert isinstance(columns, list)
         assert isinstance(entity, list)
         return cls(
@@ -46,6 +49,7 @@ class Pinned:
             _text(record.get("event_time")),
             _text(record.get("created_time")),
             pd.Timedelta(hours=float(str(ttl))) if ttl is not None else None,
+            history.aggregates_of(windows),
         )
 
 
@@ -120,7 +124,14 @@ def with_features(
     """The spine with the columns of every view beside it, as known at its event time."""
     parts: dict[str, pd.Series] = {str(name): spine.frame[name] for name in spine.frame.columns}
     found: list[tuple[str, ViewColumn]] = []
+    tables = list(tables)
+    facts = Facts.of_tables(tables)
     for table in tables:
+        if table.windows:
+            computed = windowed(spine.frame, table, labels, facts)
+            parts.update({str(name): computed[name] for name in computed.columns})
+            found.extend((table.name, column) for column in table.columns)
+            continue
         stored = _stored(table)
         rows = _typed(stored, table)
         if table.event_time is not None and labels.event_time is not None:
@@ -144,6 +155,51 @@ def with_features(
             parts[column.name] = pd.Series(taken, index=spine.frame.index, name=column.name)
             found.append((table.name, column))
     return pd.DataFrame(parts, copy=False), found
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The facts of all views over history, each table read once, and the numbers of its key columns."""
+
+    needed: Mapping[tuple[Path, int], tuple[str, ...]]
+    _read: dict[tuple[Path, int], tuple[pd.DataFrame, dict[str, as_of.Codes]]] = field(default_factory=dict)
+
+    @classmethod
+    def of_tables(cls, tables: Iterable[Pinned]) -> Self:
+        """What each table of facts will be asked for."""
+        needed: dict[tuple[Path, int], dict[str, None]] = {}
+        for table in tables:
+            if table.windows:
+                times = [time for time in (table.event_time, table.created_time) if time is not None]
+                taken = [one.of for one in table.windows if one.of is not None]
+                needed.setdefault((table.folder, table.version), {}).update(
+                    dict.fromkeys([*table.entity, *times, *taken])
+                )
+        return cls({key: tuple(names) for key, names in needed.items()})
+
+    def of_table(self, table: Pinned) -> tuple[pd.DataFrame, dict[str, as_of.Codes]]:
+        """The rows of one table and the numbers of its key columns so far, for one spine."""
+        key = (table.folder, table.version)
+        if key not in self._read:
+            self._read[key] = (offline.read(table.folder, table.version, self.needed[key]).to_pandas(), {})
+        return self._read[key]
+
+
+def windowed(spine: pd.DataFrame, table: Pinned, labels: Labels, facts: Facts | None = None) -> pd.DataFrame:
+    """The columns of a view over history, for each row of a spine that has the view's keys and the event time."""
+    assert labels.event_time is not None
+    assert table.event_time is not None
+    rows, codes = (facts or Facts.of_tables([table])).of_table(table)
+    return history.over_windows(
+        spine,
+        rows,
+        entity=table.entity,
+        spine_time=labels.event_time,
+        event_time=table.event_time,
+        created_time=table.created_time,
+        aggregates=table.windows,
+        codes=codes,
+    )
 
 
 def _stored(table: Pinned) -> pa.Table:

@@ -3,8 +3,6 @@
 import ast
 import hashlib
 import inspect
-import linecache
-import sys
 import types
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +11,9 @@ import pandas as pd
 
 from app.domain.errors import BadInput, Place
 from app.domain.text import visible
+from app.features.loading import Importer, failed, parsed, readable
 from app.features.output import harmless_output
-from app.features.source_code import Definitions
+from app.features.source_code import Definitions, Siblings
 
 
 @dataclass(frozen=True)
@@ -87,48 +86,24 @@ class Rules:
         )
 
 
-def load(text: str, file: str) -> Rules:
+def load(text: str, file: str, siblings: Mapping[str, str] | None = None) -> Rules:
     """Execute the source of a `features.py` and find its functions; leaves nothing in `sys.modules` or on the disk.
 
-    Raises BadInput, with file and line, for code that does not compile or fails while it is loaded.
+    `siblings` are the other modules of its folder (name -> source), which it may import; their code counts for the
+    digests too. Raises BadInput, with file and line, for code that does not compile or fails while it is loaded.
 
     >>> rules = load("def late(flights): return flights\\ndef share(late): return late", "features.py")
     >>> rules.order(["share"], ["flights"])
     ['late', 'share']
     """
-    try:
-        tree = ast.parse(text, filename=file)
-        code = compile(tree, file, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None)
-        reason = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise BadInput(
-            f"the feature code is not valid Python: {visible(reason, longest=160)}",
-            where=str(Place(file, line=line)),
-            next_step=f"correct {file}",
-        ) from None
-    name = f"_features_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-    module = types.ModuleType(name)
-    module.__file__ = file
-    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-    before = sys.modules.get(name)
-    sys.modules[name] = module
-    try:
-        with harmless_output():
-            exec(code, module.__dict__)  # noqa: S102  the user's own feature code, which is what this program runs
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        raise _failed("the feature code cannot be loaded", error, file) from error
-    finally:
-        if before is None:
-            sys.modules.pop(name, None)
-        else:
-            sys.modules[name] = before
-    definitions = Definitions.of_tree(tree)
+    whole = parsed(text, file)
+    importer = Importer(file, dict(siblings or {}))
+    module = importer.executed("features", text, file)
+    definitions = Definitions.of_tree(whole)
+    near = Siblings({name: tree for name, other in importer.sources.items() if (tree := readable(other)) is not None})
     found = {
-        node.name: _rule(node, module, definitions)
-        for node in tree.body
+        node.name: _rule(node, module, definitions.digest_of(node.name, near.digest_of))
+        for node in whole.body
         if isinstance(node, ast.FunctionDef) and inspect.isfunction(module.__dict__.get(node.name))
     }
     return Rules(file, found)
@@ -146,7 +121,7 @@ def run(rules: Rules, name: str, inputs: Mapping[str, pd.DataFrame]) -> pd.DataF
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise _failed(f"function {name!r} failed", error, rules.file) from error
+        raise failed(f"function {name!r} failed", error, rules.file) from error
     where = str(Place(rules.file, line=rule.line))
     if not isinstance(result, pd.DataFrame):
         kind = type(result).__name__
@@ -169,7 +144,7 @@ def run(rules: Rules, name: str, inputs: Mapping[str, pd.DataFrame]) -> pd.DataF
     return result.reset_index(drop=True)
 
 
-def _rule(node: ast.FunctionDef, module: types.ModuleType, definitions: Definitions) -> Rule:
+def _rule(node: ast.FunctionDef, module: types.ModuleType, digest: str) -> Rule:
     arguments = node.args
     plain = [*arguments.posonlyargs, *arguments.args]
     required = plain[: len(plain) - len(arguments.defaults)]
@@ -182,21 +157,6 @@ def _rule(node: ast.FunctionDef, module: types.ModuleType, definitions: Definiti
         node.name,
         tuple(argument.arg for argument in required),
         node.lineno,
-        definitions.digest_of(node.name),
+        digest,
         module.__dict__[node.name],
-    )
-
-
-def _failed(what: str, error: BaseException, file: str) -> BadInput:
-    line = None
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == file:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    words = visible(error, longest=200)
-    return BadInput(
-        f"{what}: {visible(type(error).__name__, longest=80)}{': ' + words if words else ''}",
-        where=str(Place(file, line=line)),
-        next_step=f"correct {file}, and try its tests: python -m pytest {file.rsplit('/', 1)[0]}",
     )

@@ -2,7 +2,7 @@
 
 import ast
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 
@@ -27,8 +27,10 @@ class Definitions:
                 others.append(node)
         return cls({name: tuple(nodes) for name, nodes in named.items()}, tuple(others))
 
-    def digest_of(self, name: str) -> str:
+    def digest_of(self, name: str, imported: "Imported | None" = None) -> str:
         """SHA-256 of the code of `name` and of everything in the file that it uses; layout and comments do not count.
+
+        `imported` gives the digest of what an import takes from a module of the workspace, or None for other modules.
 
         >>> one = Definitions.of_tree(ast.parse("LIMIT = 30\\ndef late(x): return x >= LIMIT"))
         >>> two = Definitions.of_tree(ast.parse("LIMIT = 31\\ndef late(x): return x >= LIMIT"))
@@ -47,9 +49,57 @@ class Definitions:
             reached.add(current)
             for node in self.by_name[current]:
                 waiting.extend(_names_used(node))
-        parts = [ast.unparse(node) for each in sorted(reached) for node in self.by_name[each]]
-        parts += [ast.unparse(node) for node in self.others]
+        nodes = [node for each in sorted(reached) for node in self.by_name[each]] + list(self.others)
+        parts = [ast.unparse(node) for node in nodes]
+        if imported is not None:
+            parts += sorted({digest for module, of in imports(nodes) if (digest := imported(module, of)) is not None})
         return hashlib.sha256("\n".join([name, *parts]).encode()).hexdigest()
+
+
+Imported = Callable[[str, str | None], str | None]
+"""(module, name in it, None for all of it) -> digest, or None for a module that is not of the workspace."""
+
+
+@dataclass(frozen=True)
+class Siblings:
+    """The other modules of a project's folder, parsed."""
+
+    trees: Mapping[str, ast.Module]
+
+    def digest_of(self, module: str, name: str | None) -> str | None:
+        """The digest of what an import takes, with all that it uses in these modules in turn.
+
+        >>> limits = Siblings({"limits": ast.parse("LATE = 30\\nSOON = 5")})
+        >>> changed = Siblings({"limits": ast.parse("LATE = 31\\nSOON = 5")})
+        >>> [limits.digest_of("limits", each) == changed.digest_of("limits", each) for each in ("LATE", "SOON", None)]
+        [False, True, False]
+        """
+        return self._digest(module, name, ())
+
+    def _digest(self, module: str, name: str | None, path: tuple[tuple[str, str | None], ...]) -> str | None:
+        if module not in self.trees or (module, name) in path:
+            return None
+        tree = self.trees[module]
+        definitions = Definitions.of_tree(tree)
+
+        def inner(other: str, of: str | None) -> str | None:
+            return self._digest(other, of, (*path, (module, name)))
+
+        if name in definitions.by_name and name is not None:
+            return definitions.digest_of(name, inner)
+        below = sorted({found for other, of in imports(tree.body) if (found := inner(other, of)) is not None})
+        return hashlib.sha256("\n".join([ast.unparse(tree), *below]).encode()).hexdigest()
+
+
+def imports(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, str | None]]:
+    """What these statements import, wherever they do: (module, name or None)."""
+    for top in nodes:
+        for node in ast.walk(top):
+            match node:
+                case ast.Import():
+                    yield from ((alias.name.split(".")[0], None) for alias in node.names)
+                case ast.ImportFrom(module=str(module), level=0):
+                    yield from ((module, None if alias.name == "*" else alias.name) for alias in node.names)
 
 
 def _names_defined(node: ast.stmt) -> list[str]:

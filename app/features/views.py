@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from app.domain.errors import BadInput
 from app.domain.project import Problem, View
@@ -26,6 +27,46 @@ def feature_columns(frame: pd.DataFrame, view: View) -> list[ViewColumn]:
     """The columns of a view that are features: all but its keys and times; raises BadInput for a time among them."""
     beside = {*view.entity, view.event_time, view.created_time}
     return [ViewColumn(str(name), kind_of(frame[name])) for name in frame.columns if name not in beside]
+
+
+@dataclass(frozen=True)
+class HeldColumn:
+    """A column of a stored table, be it key, time or feature."""
+
+    name: str
+    kind: Literal["number", "category", "time"]
+
+
+def frame_columns(frame: pd.DataFrame) -> list[HeldColumn]:
+    """Every column of a frame, keys and times too."""
+    return [
+        HeldColumn(
+            str(name), "time" if pd.api.types.is_datetime64_any_dtype(frame[name].dtype) else kind_of(frame[name])
+        )
+        for name in frame.columns
+    ]
+
+
+def stored_columns(schema: pa.Schema) -> list[HeldColumn]:
+    """Every column of a stored table.
+
+    >>> stored_columns(pa.schema([("k", pa.string()), ("at", pa.timestamp("us", "UTC")), ("x", pa.bool_())]))[0]
+    HeldColumn(name='k', kind='category')
+    """
+    return [HeldColumn(field.name, _stored_kind(field.type)) for field in schema]
+
+
+def held(record: object) -> list[HeldColumn]:
+    """Read the columns that a feature set keeps of a table."""
+    assert isinstance(record, list)
+    return [HeldColumn(str(one["name"]), one["kind"]) for one in record]
+
+
+def _stored_kind(kind: pa.DataType) -> Literal["number", "category", "time"]:
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return "time"
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return "number" if is_number or pa.types.is_boolean(kind) else "category"
 
 
 def kind_of(values: pd.Series) -> Kind:
@@ -87,6 +128,27 @@ def check_view(name: str, frame: pd.DataFrame, view: View, problem: Problem) -> 
             raise BadInput(
                 f"view {name!r}: column {visible(column)!r} is infinite in row {at + 1}",
                 next_step=f"divide safely in the function {name} of features.py",
+            )
+
+
+def check_facts(name: str, frame: pd.DataFrame, view: View) -> None:
+    """Raise BadInput when the facts of a history view lack a key, a time or a column that a window takes."""
+    taken = [window.of for window in view.windows.values() if window.of is not None]
+    times = [time for time in (view.event_time, view.created_time) if time is not None]
+    _require(frame, [*view.entity, *times, *taken], f"the facts {view.history!r} of view {name!r}")
+    for column in (*times, *taken):
+        is_time = pd.api.types.is_datetime64_any_dtype(frame[column].dtype)
+        is_number = pd.api.types.is_numeric_dtype(frame[column].dtype) or frame[column].isna().all()
+        if len(frame) and not (is_time if column in times else is_number):
+            raise BadInput(
+                f"view {name!r}: {visible(column)!r} must hold {'times' if column in times else 'numbers'}",
+                next_step=f"correct the function {view.history} in features.py",
+            )
+        if not is_time and len(frame) and np.isinf(_floats(frame[column])).any():
+            raise BadInput(
+                f"view {name!r}: {visible(column)!r} is infinite in row "
+                f"{int(np.flatnonzero(np.isinf(_floats(frame[column])))[0]) + 1}",
+                next_step=f"divide safely in the function {view.history} of features.py",
             )
 
 

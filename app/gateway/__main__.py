@@ -10,12 +10,13 @@ import sys
 from pathlib import Path
 
 from app.domain.errors import Refused, TrainmasterError
+from app.domain.processes import prepare
 from app.domain.workspace import Workspace
 
 
 def main() -> int:
     """Run the gateway; exit code 0 after a clean end, 1 when it cannot start."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    prepare(os.environ)
     parser = argparse.ArgumentParser(prog="python -m app.gateway", description=__doc__)
     parser.add_argument("--workspace", type=Path, help="the workspace's folder (else TRAINMASTER_WORKSPACE, or upward)")
     parser.add_argument("--port", type=int, help="the loopback port (else the one in ports.json)")

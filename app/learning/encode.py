@@ -45,12 +45,13 @@ class FeatureLike(Protocol):
 
 @dataclass(frozen=True)
 class Encoded:
-    """Columns of (rows,): float64 numbers with NaN, int32 codes with -1 for missing; numbers may be the frame's own.
+    """Columns of (rows,): float64 numbers, int32 codes with -1 for missing; numbers may share the frame's memory.
 
-    `infinities` counts values that were made missing, by feature.
+    Numbers of a frame that Arrow backs stay in Arrow, chunk by chunk. `infinities` counts values that were made
+    missing, by feature.
     """
 
-    columns: tuple[Floats | Codes, ...] = field(repr=False)
+    columns: tuple[Floats | Codes | pa.ChunkedArray, ...] = field(repr=False)
     infinities: dict[str, int]
 
     def __len__(self) -> int:
@@ -59,6 +60,8 @@ class Encoded:
     def column(self, place: int) -> Floats:
         """One column as float64, NaN for missing; not to be written to."""
         values = self.columns[place]
+        if not isinstance(values, np.ndarray):
+            return cast("Floats", values.to_numpy())
         if values.dtype == np.float64:
             return cast("Floats", values)
         numbers = values.astype(np.float64)
@@ -78,10 +81,12 @@ class Encoded:
         """The columns as an Arrow table that shares their memory, for `make_dataset`."""
         import pyarrow as pa
 
-        arrays = [
-            pa.array(values, mask=values == MISSING) if values.dtype == np.int32 else pa.array(values)
-            for values in self.columns
-        ]
+        arrays = []
+        for values in self.columns:
+            if not isinstance(values, np.ndarray):
+                arrays.append(values)
+            else:
+                arrays.append(pa.array(values, mask=values == MISSING if values.dtype == np.int32 else None))
         return pa.table(arrays, names=[f"f{place}" for place in range(len(arrays))])
 
 
@@ -112,12 +117,16 @@ def encode(frame: pd.DataFrame, signature: Signature) -> Encoded:
     >>> encoded.matrix.tolist(), encoded.infinities
     ([[1.0, 1.0], [nan, nan]], {'n': 1})
     """
-    columns: list[Floats | Codes] = []
+    columns: list[Floats | Codes | pa.ChunkedArray] = []
     infinities: dict[str, int] = {}
     for feature in signature.features:
         column = _column(frame, feature.name)
         if feature.kind == "category":
             columns.append(_codes(column, feature.categories))
+            continue
+        arrow = _arrow_numbers(column)
+        if arrow is not None:
+            columns.append(arrow)
             continue
         numbers = as_numbers(column, feature.name)
         infinite = np.isinf(numbers)
@@ -218,15 +227,8 @@ def _column(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
 
 
 def _categories(column: pd.Series[Any]) -> tuple[str, ...]:
-    values: Any
-    codes: np.ndarray[Any, Any]
-    counts: np.ndarray[Any, Any]
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        codes, values = column.cat.codes.to_numpy(), column.cat.categories
-        counts = np.bincount(codes[codes >= 0], minlength=len(values))
-    else:
-        counted = _of_one_type(column).value_counts(dropna=True, sort=False)
-        values, counts = counted.index, counted.to_numpy()
+    codes, values = _coded(column)
+    counts = np.bincount(codes[codes >= 0], minlength=len(values))
     totals: dict[str, int] = {}
     for value, count in zip(values, counts, strict=True):
         text = category_text(_plain(value))
@@ -239,15 +241,40 @@ def _categories(column: pd.Series[Any]) -> tuple[str, ...]:
 def _codes(column: pd.Series[Any], table: Sequence[str]) -> Codes:
     """The place of each value in the table, -1 for what is missing or unknown."""
     places = {text: place for place, text in enumerate(table)}
-    values: Any
-    codes: np.ndarray[Any, Any]
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        codes, values = column.cat.codes.to_numpy(), column.cat.categories
-    else:
-        codes, values = pd.factorize(_of_one_type(column), use_na_sentinel=True)
+    codes, values = _coded(column)
     texts = [category_text(_plain(value)) for value in values]
     known = [MISSING if text is None else places.get(text, MISSING) for text in texts]
-    return np.asarray([*known, MISSING], dtype=np.int32)[codes]  # a code of -1 takes the last
+    found: Codes = np.asarray([*known, MISSING], dtype=np.int32)[codes]  # a code of -1 takes the last
+    return found
+
+
+def _arrow_numbers(column: pd.Series[Any]) -> pa.ChunkedArray | None:
+    """The float64 numbers of a column that Arrow backs, in the same memory; None for others and for infinities."""
+    if not isinstance(column.dtype, pd.ArrowDtype):
+        return None
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if column.dtype.pyarrow_dtype != pa.float64():
+        return None
+    values = cast("pa.ChunkedArray", column.array.__arrow_array__())
+    return None if pc.any(pc.is_inf(values)).as_py() else values
+
+
+def _coded(column: pd.Series[Any]) -> tuple[np.ndarray[Any, Any], Any]:
+    """Codes into values, -1 for missing; a column that is coded already is not looked at value by value."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.codes.to_numpy(), column.cat.categories
+    if isinstance(column.dtype, pd.ArrowDtype):
+        import pyarrow as pa
+
+        if pa.types.is_dictionary(column.dtype.pyarrow_dtype):
+            whole = cast("pa.ChunkedArray", column.array.__arrow_array__()).unify_dictionaries()
+            pieces = [np.asarray(chunk.indices.fill_null(MISSING)) for chunk in whole.chunks]
+            texts = whole.chunk(0).dictionary.to_pylist() if whole.num_chunks else []
+            return np.concatenate(pieces) if pieces else np.empty(0, np.int32), texts
+    codes, values = pd.factorize(_of_one_type(column), use_na_sentinel=True)
+    return codes, values
 
 
 def _of_one_type(column: pd.Series[Any]) -> pd.Series[Any]:

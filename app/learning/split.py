@@ -1,10 +1,10 @@
-"""Train and test rows: the newest months with a purge gap, or a seeded share; entities never stand on both sides."""
+"""Train and test rows: the newest months with a purge gap, or a seeded share of rows, strata or groups; and checks."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,8 @@ from app.domain.problem import Task
 from app.domain.project import Problem, Split
 
 Places = np.ndarray[Any, np.dtype[np.int64]]
+Codes = np.ndarray[Any, np.dtype[np.int64]]
+TRAIN, TEST = 1, 2
 
 
 @dataclass(frozen=True)
@@ -48,31 +50,88 @@ def split(frame: pd.DataFrame, rule: Split, problem: Problem, *, codes: "np.ndar
     if len(frame) < 2:
         raise BadInput(f"{len(frame)} labelled rows cannot be split", next_step="trainmaster data ingest")
     times = event_times(frame, problem)
-    if rule.kind == "time":
-        assert times is not None
-        train, test = _by_time(frame, times, rule, problem)
-    else:
-        train, test = _at_random(len(frame), rule, codes if problem.task is not Task.REGRESSION else None)
+    classes = codes if problem.task is not Task.REGRESSION else None
+    match rule.kind:
+        case "time":
+            assert times is not None
+            train, test = _by_time(frame, times, rule, problem)
+        case "random":
+            train, test = _at_random(len(frame), rule, classes)
+        case "stratified":
+            train, test = _at_random(len(frame), rule, _strata(frame, rule.strata, classes))
+        case "group":
+            train, test = _by_group(frame, rule)
+        case _:
+            assert_never(rule.kind)
     purged = len(frame) - len(train) - len(test)
     if len(train) == 0 or len(test) == 0:
         side = "training" if len(train) == 0 else "test"
         raise BadInput(f"the split leaves no {side} rows", where="split", next_step="change [split] in project.toml")
-    refuse_overlap(frame, train, test, problem.entity)
-    sides = np.zeros(len(frame), dtype=np.int8)
-    sides[train], sides[test] = 1, 2
-    digest = hashlib.sha256(rule.model_dump_json().encode() + sides.tobytes()).hexdigest()
-    return Parts(train, test, purged, digest, _window(times, train), _window(times, test))
+    parts = Parts(
+        train, test, purged, digest_of(rule, train, test, len(frame)), _window(times, train), _window(times, test)
+    )
+    refuse_leaks(frame, parts, rule, problem)
+    return parts
 
 
-def refuse_overlap(frame: pd.DataFrame, train: Places, test: Places, entity: Sequence[str]) -> None:
+def sides_of(train: Places, test: Places, rows: int) -> "np.ndarray[Any, np.dtype[np.int8]]":
+    """For each row 1 (train), 2 (test) or 0 (left out).
+
+    >>> sides_of(np.array([0]), np.array([2]), 3).tolist()
+    [1, 0, 2]
+    """
+    sides = np.zeros(rows, dtype=np.int8)
+    sides[train], sides[test] = TRAIN, TEST
+    return sides
+
+
+def digest_of(rule: Split, train: Places, test: Places, rows: int) -> str:
+    """SHA-256 of the rule and of the side of every row."""
+    return hashlib.sha256(rule.model_dump_json().encode() + sides_of(train, test, rows).tobytes()).hexdigest()
+
+
+def refuse_leaks(frame: pd.DataFrame, parts: Parts, rule: Split, problem: Problem) -> None:
+    """Raise BadInput when training could know what it is tested on, whatever made the split.
+
+    The same entity or group on both sides; in a split by time a training row inside the gap before the test window, or
+    one whose label became known inside the window.
+    """
+    refuse_overlap(frame, parts.train, parts.test, problem.entity)
+    if rule.kind == "group":
+        refuse_overlap(frame, parts.train, parts.test, rule.group, where="split.group")
+    times = event_times(frame, problem)
+    if rule.kind != "time" or times is None:
+        return
+    begins = times.iloc[parts.test].min()
+    latest = times.iloc[parts.train].max()
+    if latest > begins - pd.Timedelta(hours=rule.gap_hours):
+        raise BadInput(
+            f"a training row of {latest:%Y-%m-%d %H:%M} lies less than {rule.gap_hours:g} h before the test window, "
+            f"which begins at {begins:%Y-%m-%d %H:%M}",
+            where="split.gap_hours",
+            next_step="make the split again: trainmaster features training-set create NAME",
+        )
+    if problem.label_time is not None and problem.label_time in frame.columns:
+        known = pd.to_datetime(frame[problem.label_time].iloc[parts.train], utc=True)
+        if (known >= begins).any():
+            raise BadInput(
+                f"{int((known >= begins).sum()):,} training rows have a label that became known in the test window",
+                where="problem.label_time",
+                next_step="make the split again: trainmaster features training-set create NAME",
+            )
+
+
+def refuse_overlap(
+    frame: pd.DataFrame, train: Places, test: Places, entity: Sequence[str], *, where: str = "problem.entity"
+) -> None:
     """Raise BadInput when the same entity stands in train and in test; without entity columns nothing can be said."""
     if not entity:
         return
     absent = [name for name in entity if name not in frame.columns]
     if absent:
         raise BadInput(
-            f"the entity column {absent[0]} is not in the training frame",
-            where="problem.entity",
+            f"the column {absent[0]} is not in the training frame",
+            where=where,
             next_step="return it from the spine function in features.py",
         )
     twice = _shared_texts(frame[entity[0]], train, test) if len(entity) == 1 else None
@@ -82,8 +141,8 @@ def refuse_overlap(frame: pd.DataFrame, train: Places, test: Places, entity: Seq
     if example:
         raise BadInput(
             f"{', '.join(entity)} {', '.join(map(str, example[0]))[:80]!r} stands in the training and in the test rows",
-            where="problem.entity",
-            next_step="name the columns that make a row unique in problem.entity, or remove duplicates in features.py",
+            where=where,
+            next_step=f"name the columns that make a row unique in {where}, or remove duplicates in features.py",
         )
 
 
@@ -168,6 +227,47 @@ def _at_random(rows: int, rule: Split, codes: "np.ndarray[Any, Any] | None") -> 
         count = min(max(count, 1), len(group) - 1) if len(group) > 1 else 0
         chosen[generator.permutation(group)[:count]] = True
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def _strata(frame: pd.DataFrame, columns: Sequence[str], classes: "np.ndarray[Any, Any] | None") -> Codes:
+    """One whole number for each combination of the columns' values and the class; missing is a value too."""
+    codes = np.zeros(len(frame), dtype=np.int64) if classes is None else pd.factorize(classes)[0].astype(np.int64)
+    for name in columns:
+        own, values = pd.factorize(_split_column(frame, name, "split.strata"), use_na_sentinel=False)
+        codes = pd.factorize(codes * len(values) + own)[0].astype(np.int64)
+    return codes
+
+
+def _by_group(frame: pd.DataFrame, rule: Split) -> tuple[Places, Places]:
+    """Groups go to the test side in a seeded order until it has its share; a row without a group is one of its own."""
+    codes, missing = np.zeros(len(frame), dtype=np.int64), np.ones(len(frame), dtype=bool)
+    for name in rule.group:
+        own, values = pd.factorize(_split_column(frame, name, "split.group"), use_na_sentinel=True)
+        missing &= own < 0
+        codes = pd.factorize(codes * (len(values) + 1) + own)[0].astype(np.int64)
+    codes[missing] = codes.max(initial=0) + 1 + np.arange(int(missing.sum()))
+    _, codes, sizes = np.unique(codes, return_inverse=True, return_counts=True)
+    if len(sizes) < 2:
+        raise BadInput(
+            f"all rows belong to one group of {', '.join(rule.group)}",
+            where="split.group",
+            next_step="choose other columns for split.group",
+        )
+    order = np.random.default_rng(rule.seed).permutation(len(sizes))
+    full = int(np.searchsorted(np.cumsum(sizes[order]), len(frame) * rule.test_share))
+    chosen = np.zeros(len(sizes), dtype=bool)
+    chosen[order[: min(max(full, 1), len(sizes) - 1)]] = True
+    return np.flatnonzero(~chosen[codes]), np.flatnonzero(chosen[codes])
+
+
+def _split_column(frame: pd.DataFrame, name: str, where: str) -> "pd.Series[Any]":
+    if name not in frame.columns:
+        raise BadInput(
+            f"the column {name} is not in the training frame",
+            where=where,
+            next_step="return it from the spine function in features.py, or from a view",
+        )
+    return frame[name]
 
 
 def _window(times: "pd.Series[Any] | None", places: Places) -> Window:

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from app.domain.processes import prepare
+
 
 def run_child_process(flow_run: str, entrypoint: str, log: str) -> None:
     """Run one flow run (as JSON) in this process; called in a fresh child of the fork server."""
@@ -14,7 +16,7 @@ def run_child_process(flow_run: str, entrypoint: str, log: str) -> None:
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     os.close(handle)
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    prepare(os.environ)
     _run(flow_run, entrypoint)
 
 

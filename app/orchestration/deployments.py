@@ -11,6 +11,7 @@ WORKER_TYPE = "trainmaster"
 FLOWS = (
     "ingest",
     "features",
+    "materialize",
     "train",
     "experiment",
     "ablate",

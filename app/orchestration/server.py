@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from app.domain.processes import BEFORE_LIBRARIES
 from app.domain.workspace import Workspace
 from app.orchestration.ports import HOST, port_of
 
@@ -99,7 +100,7 @@ def worker_environment(workspace: Workspace, where: Endpoint) -> dict[str, str]:
             "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
             "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
             "PREFECT_WORKER_ENABLE_CANCELLATION": "true",
-            "OMP_WAIT_POLICY": "PASSIVE",
+            **BEFORE_LIBRARIES,
             "DO_NOT_TRACK": "1",
             "TRAINMASTER_WORKSPACE": str(workspace.root),
         }

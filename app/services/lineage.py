@@ -88,14 +88,24 @@ def resolve(reader: Reader, ref: Ref) -> Ref:
         case kind if kind in _KEYED:
             sql = f"SELECT key FROM {_KEYED[kind]} WHERE key >= :low AND key < :high ORDER BY key LIMIT 2"  # noqa: S608
             return _only(ref, reader.rows(sql, {"low": ref.key, "high": ref.key + "~"}))
-        case "project" | "profile" | "source" | "rules" | "commit" | "features" | "bundle":
+        case kind if kind in _KNOWN_BY_EDGES:
             return _only(ref, _known_by_edges(reader, ref))
         case _:
-            others = ("bundle", "commit", "features", "model", "profile", "project", "rules", "source")
-            kinds = ", ".join(sorted([*_KEYED, *others]))
+            kinds = ", ".join(sorted([*_KEYED, *_KNOWN_BY_EDGES, "model"]))
             raise Usage(f"{ref.kind!r} is no kind of thing; kinds are {kinds}", next_step=NEXT)
 
 
+_KNOWN_BY_EDGES = (
+    "bundle",
+    "commit",
+    "features",
+    "online",
+    "profile",
+    "project",
+    "rules",
+    "source",
+    "training_set",
+)
 _KEYED = {
     "run": "run",
     "snapshot": "snapshot",
@@ -160,6 +170,10 @@ _LABELS: dict[str, str] = {
     "predictions": """SELECT key, rows || ' predictions' AS label, artifact AS digest FROM prediction_batch
         WHERE key IN ({})""",
     "report": "SELECT key, 'report over ' || rows || ' rows' AS label, digest FROM monitor_report WHERE key IN ({})",
+    "training_set": """SELECT p.name || '/' || t.name || '/' || t.version AS key,
+        'training set ' || t.name || '/' || t.version || ' (' || t.rows || ' rows)' AS label, t.digest
+        FROM training_set t JOIN project p ON p.id = t.project_id
+        WHERE p.name || '/' || t.name || '/' || t.version IN ({})""",
     "alert": "SELECT key, signal || ' (' || state || ')' AS label, NULL AS digest FROM alert WHERE key IN ({})",
     "decision": """SELECT key, CASE WHEN retrain THEN 'retrain: ' ELSE 'no retrain: ' END || reason AS label,
         NULL AS digest FROM decision WHERE key IN ({})""",
@@ -172,6 +186,7 @@ _SAID: dict[str, Callable[[str], tuple[str, str | None]]] = {
     "source": lambda key: (f"source {key}", None),
     "profile": lambda key: (f"profile {key[:12]}", key),
     "project": lambda key: (f"project {key}", None),
+    "online": lambda key: (f"online rows of {key}", None),
 }
 
 

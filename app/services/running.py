@@ -31,7 +31,7 @@ from app.services.changes import changes_of
 from app.services.workspaces import OpenProject, actor, now
 from app.store import artifacts, leases, ledger, lineage
 from app.store.engine import Store
-from app.store.tables import CharterVersion, Lease, LogLine, Project, ResourceSample, Run, Task
+from app.store.tables import CharterVersion, Estimate, Lease, LogLine, Project, ResourceSample, Run, Task
 
 HEARTBEAT_S = 2.0
 PROGRESS_S = 0.25
@@ -72,6 +72,10 @@ class RunContext:
         self.stages = stages
         with self.store.write() as session:
             session.connection().execute(update(Run).where(col(Run.id) == self.run_id).values(stages=stages))
+
+    def waited(self, seconds: float) -> None:
+        """Say that the run has waited for its turn; it does not count as what the run needed."""
+        self._heart.waited_s += seconds
 
     def log(self, says: str, *, level: str = "info") -> None:
         """Write a line to the run's log (kept at the next heartbeat, or at the run's end)."""
@@ -202,10 +206,10 @@ def running(
         else:
             row = ledger.find_run(session, run_key)
         row.commit, row.dirty, row.charter_digest = commit, dirty, project.file.digest
-        row.environment = json.dumps(environment.as_json())
         row.bundle = project.bundle.digest if project.bundle else None
-        row.lock_digest = artifacts.put(session, this_lock(), kind="lock", media_type="text/plain", now=now())
-        row.diff = artifacts.put(session, patch, kind="diff", media_type="text/x-diff", now=now())
+        row.environment = json.dumps(environment.as_json())
+        row.lock_digest = environment.lock_digest
+        row.diff = artifacts.put(session, patch, kind="diff", media_type="text/x-diff", now=now()) if patch else None
         row.seed = project.file.learner.seed
         row.prefect_id = prefect_id or row.prefect_id
         ledger.start_run(session, row, now=now(), holder=holder, stages=stages)
@@ -257,6 +261,9 @@ def running(
                 kept.peak_gpu_memory_bytes = heart.peak_gpu_memory_bytes
                 kept.energy_j = heart.energy_j
                 session.flush()
+                if state is RunState.COMPLETED:
+                    _keep_lock_and_diff(session, kept)
+                _settle_estimate(session, kept, heart, time.monotonic() - begun)
                 ledger.finish_run(
                     session,
                     kept,
@@ -266,6 +273,26 @@ def running(
                     error=error,
                     next_step=next_step,
                 )
+
+
+def _keep_lock_and_diff(session: Session, run: Run) -> None:
+    """Keep what the digests of a finished run stand for; without changes the diff is empty, and kept as such."""
+    artifacts.put(session, this_lock(), kind="lock", media_type="text/plain", now=now())
+    if run.diff is None:
+        run.diff = artifacts.put(session, b"", kind="diff", media_type="text/x-diff", now=now())
+
+
+def _settle_estimate(session: Session, run: Run, heart: "Heart", seconds: float) -> None:
+    """Write beside the run's estimate what it needed."""
+    session.connection().execute(
+        update(Estimate)
+        .where(col(Estimate.run_id) == run.id)
+        .values(
+            actual_seconds=max(0.0, seconds - heart.waited_s),
+            actual_rss_bytes=heart.peak_rss_bytes,
+            actual_gpu_memory_bytes=heart.peak_gpu_memory_bytes,
+        )
+    )
 
 
 class Heart:
@@ -282,6 +309,7 @@ class Heart:
         self.peak_rss_bytes = 0
         self.peak_gpu_memory_bytes = 0
         self.energy_j: float | None = None
+        self.waited_s = 0.0
         self._sampler = TreeSampler(os.getpid())
         self._thread = threading.Thread(target=self._beat, name="run-heartbeat", daemon=True)
 

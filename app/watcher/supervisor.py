@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.domain.errors import Busy, TrainmasterError
+from app.domain.processes import BEFORE_LIBRARIES
 from app.domain.states import ServiceState
 from app.domain.workspace import Workspace
 from app.orchestration import ports
@@ -197,11 +198,11 @@ class Supervisor:
 
     def _gateway(self) -> tuple[list[str], dict[str, str]]:
         ports.choose_port(self.workspace, "gateway")
-        environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE"}
+        environment = os.environ | BEFORE_LIBRARIES
         return ["app.gateway", "--workspace", str(self.workspace.root)], dict(environment)
 
     def _watcher(self) -> tuple[list[str], dict[str, str]]:
-        return ["app.watcher.loop", "--workspace", str(self.workspace.root)], dict(os.environ)
+        return ["app.watcher.loop", "--workspace", str(self.workspace.root)], dict(os.environ | BEFORE_LIBRARIES)
 
     def _server_answers(self, _child: Child) -> bool:
         port = ports.port_of(self.workspace, "orchestrator")

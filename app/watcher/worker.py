@@ -8,6 +8,7 @@ from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
+from app.domain.processes import prepare
 from app.domain.states import ServiceState
 from app.services import infrastructure, runs
 from app.services.workspaces import find_workspace, open_store
@@ -15,6 +16,7 @@ from app.services.workspaces import find_workspace, open_store
 
 def main() -> None:
     """`python -m app.watcher.worker --workspace DIR`."""
+    prepare(os.environ)
     parser = argparse.ArgumentParser()
     parser.add_argument("--workspace", required=True, type=Path)
     workspace = find_workspace(Path.cwd(), named=parser.parse_args().workspace)

@@ -4,14 +4,18 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from app.domain.errors import BadInput, Damaged
-from app.features.offline import find, publish, read
+from app.features.offline import find, newest_version, parts_now, publish, publish_parts, read, storable
+from app.features.retention import compact, removable, remove
 
 PUBLISHER = """
 import sys
@@ -103,3 +107,113 @@ def test_a_publisher_that_is_killed_leaves_the_old_version_whole(tmp_path: Path)
 @pytest.mark.faults
 def test_a_publisher_that_is_killed_at_many_points_leaves_the_old_version_whole(tmp_path: Path) -> None:
     killed_while_publishing(tmp_path / "view", rounds=60)
+
+
+def part(first: int, rows: int = 3) -> pa.Table:
+    return storable(pd.DataFrame({"id": range(first, first + rows), "first": first}))
+
+
+def test_parts_come_in_their_order_and_unchanged_ones_are_not_written_again(tmp_path: Path) -> None:
+    folder = tmp_path / "view"
+    one = publish_parts(folder, {"b": part(10), "a": part(0)}, ["a", "b"], digest="1")
+    files = set(folder.rglob("*.parquet"))
+
+    two = publish_parts(folder, {"c": part(20)}, ["c", "a", "b"], digest="2")
+    three = publish_parts(folder, {"d": part(30)}, ["a", "d"], digest="3")
+
+    assert read(folder, one)["first"].to_pylist() == [0] * 3 + [10] * 3
+    assert read(folder, two)["first"].to_pylist() == [20] * 3 + [0] * 3 + [10] * 3
+    assert read(folder, three)["first"].to_pylist() == [0] * 3 + [30] * 3
+    assert read(folder, two, ["id"], parts=["c"]).to_pydict() == {"id": [20, 21, 22]}
+    assert len(set(folder.rglob("*.parquet")) - files) == 2
+    assert parts_now(folder) == {"a", "d"}
+
+
+def test_a_part_of_another_type_promotes_the_others_and_none_of_its_own_takes_theirs(tmp_path: Path) -> None:
+    folder = tmp_path / "view"
+    publish_parts(folder, {"a": part(0, 1)}, ["a"], digest="1")
+    nothing = storable(pd.DataFrame({"id": [9], "first": [None]}))
+    halves = storable(pd.DataFrame({"id": [8], "first": [0.5]}))
+
+    two = publish_parts(folder, {"b": nothing}, ["a", "b"], digest="2")
+    three = publish_parts(folder, {"c": halves}, ["a", "b", "c"], digest="3")
+
+    assert read(folder, two)["first"].to_pylist() == [0, None]
+    assert str(read(folder, two).schema.field("first").type) == "int64"
+    assert read(folder, three)["first"].to_pylist() == [0.0, None, 0.5]
+
+
+def test_a_reader_during_fifty_publishes_sees_no_torn_state(tmp_path: Path) -> None:
+    folder = tmp_path / "view"
+    publish_parts(folder, {"p0": part(0)}, ["p0"], digest="0")
+    seen: list[int] = []
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            version = newest_version(folder)
+            rows = read(folder, version)
+            firsts = rows["first"].to_pylist()
+            assert rows.num_rows == 3 * len(set(firsts)), "a version has all rows of each of its parts"
+            assert firsts == sorted(firsts)
+            seen.append(max(firsts))
+
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(look)
+        for turn in range(1, 51):
+            kept = [f"p{turn - 1}"] if turn % 3 else []
+            publish_parts(folder, {f"p{turn}": part(turn)}, [*kept, f"p{turn}"], digest=str(turn))
+        done.set()
+        reading.result()
+
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 5
+
+
+def test_files_of_dropped_versions_go_and_those_of_a_publish_that_goes_on_stay(tmp_path: Path) -> None:
+    folder = tmp_path / "view"
+    versions = [publish(folder, pd.DataFrame({"id": [turn]}), digest=str(turn)) for turn in range(3)]
+    (folder / "young.parquet").write_bytes(b"not committed yet")
+
+    found = removable(folder, [versions[1]])
+    remove(found.files)
+
+    assert [path.name == "young.parquet" for path in found.files] == [False]
+    assert read(folder, versions[1])["id"].to_pylist() == [1]
+    with pytest.raises(Damaged):
+        read(folder, versions[0])
+    assert find(folder, "0") is None, "a version without its files is published again"
+    assert [path.name for path in removable(folder, versions, now_s=time.time() + 7200).files] == ["young.parquet"]
+
+
+COMPACTOR = """
+import sys
+from pathlib import Path
+from app.features.retention import compact
+print("ready", flush=True)
+while True:
+    compact(Path(sys.argv[1]))
+    print("done", flush=True)
+"""
+
+
+@pytest.mark.faults
+def test_a_compaction_that_is_killed_leaves_every_version_as_it_was(tmp_path: Path) -> None:
+    from deltalake import write_deltalake
+
+    folder = tmp_path / "view"
+    versions = [publish(folder, pd.DataFrame({"id": range(1000)}), digest="0")]
+    for attempt in range(25):
+        write_deltalake(str(folder), pa.table({"id": range(1000)}), mode="append")
+        versions.append(newest_version(folder))
+        rows = [read(folder, version).num_rows for version in versions]
+        command = [sys.executable, "-c", COMPACTOR, str(folder)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "ready\n"
+            time.sleep(0.004 * attempt)
+            os.kill(child.pid, signal.SIGKILL)
+
+        assert [read(folder, version).num_rows for version in versions] == rows
+        assert read(folder, newest_version(folder)).num_rows == rows[-1]
+    assert compact(folder) >= 0

@@ -101,3 +101,36 @@ def test_a_function_that_changes_its_input_changes_it_for_no_other() -> None:
     run(rules, "a", {"rows": rows})
 
     assert rows.to_dict("list") == {"x": [1, 2]}
+
+
+BESIDE = """
+from limits import LATE, double
+def a(rows):
+    import deeper
+    return rows[rows["x"] >= double(LATE) - deeper.SHIFT]
+def b(rows):
+    return rows
+"""
+LIMITS = "LATE = 1\nUNUSED = 5\ndef double(x):\n    return x + x\n"
+MODULES = {"limits": LIMITS, "deeper": "from limits import LATE\nSHIFT = LATE\n", "other": "x = 1 / 0\n"}
+
+
+def test_a_module_beside_features_can_be_imported_and_counts_for_the_digest() -> None:
+    before = load(BESIDE, "p/features.py", MODULES)
+    used = load(BESIDE, "p/features.py", MODULES | {"limits": LIMITS.replace("x + x", "x * 2")})
+    unused = load(BESIDE, "p/features.py", MODULES | {"limits": LIMITS.replace("UNUSED = 5", "UNUSED = 6")})
+    deep = load(BESIDE, "p/features.py", MODULES | {"deeper": "SHIFT = 1\n"})
+
+    assert run(before, "a", {"rows": pd.DataFrame({"x": [0, 1, 2]})})["x"].tolist() == [1, 2]
+    digests = [one.digest_of(["a"], ["rows"]) for one in (before, used, unused, deep)]
+    assert digests[0] == digests[2]
+    assert len({digests[0], digests[1], digests[3]}) == 3
+    assert before.digest_of(["b"], ["rows"]) == used.digest_of(["b"], ["rows"])
+    assert not {"limits", "deeper", "other"} & set(sys.modules)
+
+
+def test_an_error_in_a_module_beside_features_names_its_line() -> None:
+    with pytest.raises(BadInput) as found:
+        load("import other\n", "p/features.py", MODULES)
+
+    assert found.value.where == "p/other.py line 1"

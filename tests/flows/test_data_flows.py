@@ -29,11 +29,22 @@ def test_files_become_features(workspace: Workspace, store: Store) -> None:
         tasks = session.execute(select(Task).order_by(col(Task.id))).scalars().all()
     assert [(run.flow, run.state, run.stages) for run in runs] == [
         ("ingest", RunState.COMPLETED, 2),
-        ("features", RunState.COMPLETED, 1),
-        ("features", RunState.COMPLETED, 1),
+        ("features", RunState.COMPLETED, 4),
+        ("features", RunState.COMPLETED, 4),
     ]
     assert {task.state for task in tasks} == {TaskState.COMPLETED}
-    assert [task.says.split(":")[0] for task in tasks] == ["homes", "rates", "v1", "nothing changed"]
+    assert [task.says.split(":")[0] for task in tasks] == [
+        "homes",
+        "rates",
+        "v1",
+        "statistics of 3 columns",
+        "v1 is online",
+        "0 differences in 8 values of 4 entities of v1",
+        "nothing changed",
+        "the statistics are there",
+        "v1 is online",
+        "0 differences in 8 values of 4 entities of v1",
+    ]
 
 
 def test_a_run_whose_feature_code_fails_says_which_line(workspace: Workspace, store: Store) -> None:

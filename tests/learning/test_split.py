@@ -7,7 +7,7 @@ import pytest
 from app.domain.errors import BadInput
 from app.domain.problem import Task
 from app.domain.project import Problem, Split
-from app.learning.split import split
+from app.learning.split import refuse_leaks, split
 from tests.learning.made import make_frame
 
 PROBLEM = Problem(task=Task.BINARY, target="late", entity=("id",), event_time="at")
@@ -113,3 +113,64 @@ def test_a_row_without_an_event_time_is_refused() -> None:
 def test_an_empty_frame_is_refused() -> None:
     with pytest.raises(BadInput, match="0 labelled rows"):
         split(make_frame(50).iloc[:0], Split(kind="time"), PROBLEM)
+
+
+def test_groups_stand_on_one_side_and_are_seeded() -> None:
+    frame = make_frame(1000).assign(plane=lambda f: [f"N{at % 40}" for at in f.index])
+    frame.loc[:9, "plane"] = None
+    rule = Split(kind="group", group=("plane",), test_share=0.3)
+
+    first, second = split(frame, rule, PROBLEM), split(frame, rule, PROBLEM)
+    other = split(frame, rule.model_copy(update={"seed": 8}), PROBLEM)
+
+    train, test = (set(frame["plane"].iloc[places].dropna()) for places in (first.train, first.test))
+    assert not train & test
+    assert first.digest == second.digest != other.digest
+    assert 200 < len(first.test) < 400
+    assert first.purged == 0
+
+
+def test_one_group_cannot_be_split() -> None:
+    frame = make_frame(50).assign(plane="N1")
+
+    with pytest.raises(BadInput, match="all rows belong to one group of plane"):
+        split(frame, Split(kind="group", group=("plane",)), PROBLEM)
+
+
+def test_strata_keep_their_shares_on_both_sides() -> None:
+    frame = make_frame(1000)
+    frame["plane"] = pd.Series("rare", index=frame.index).where(frame.index % 10 == 0)
+    codes = (np.arange(1000) % 5 == 0).astype(float)
+
+    parts = split(frame, Split(kind="stratified", strata=("plane",), test_share=0.2), PROBLEM, codes=codes)
+
+    tested = frame.iloc[parts.test]
+    assert (tested["plane"] == "rare").sum() == 20
+    assert codes[parts.test].sum() == 40
+    assert len(parts.test) == 200
+
+
+def test_a_split_names_the_columns_that_it_needs() -> None:
+    with pytest.raises(ValueError, match=r"split.kind = 'group' needs split.group"):
+        Split(kind="group")
+    with pytest.raises(ValueError, match=r"split.strata needs split.kind = 'stratified'"):
+        Split(kind="random", strata=("x",))
+    with pytest.raises(BadInput, match="the column plane is not in the training frame"):
+        split(make_frame(50), Split(kind="group", group=("plane",)), PROBLEM)
+
+
+@pytest.mark.parametrize(
+    ("moved", "says"), [("inside the gap", "lies less than 24 h before"), ("known late", "became known in the test")]
+)
+def test_a_stored_split_that_leaks_is_refused(moved: str, says: str) -> None:
+    frame = make_frame(500)
+    frame["known"] = frame["at"] + pd.Timedelta(hours=1)
+    problem = Problem(task=Task.BINARY, target="late", entity=("id",), event_time="at", label_time="known")
+    rule = Split(kind="time", gap_hours=24)
+    parts = split(frame, rule, problem)
+    begins = frame["at"].iloc[parts.test].min()
+    column = "at" if moved == "inside the gap" else "known"
+    frame.loc[parts.train[0], column] = begins + pd.Timedelta(hours=-3 if column == "at" else 3)
+
+    with pytest.raises(BadInput, match=says):
+        refuse_leaks(frame, parts, rule, problem)

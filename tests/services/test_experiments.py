@@ -47,7 +47,13 @@ def test_a_version_is_registered_with_everything_it_came_from(store: Store, proj
     assert done.failing == ()
     assert version.stage is Stage.STAGING
     assert version.digest == package.manifest["digest"] == done.digest
-    assert edges == {("features", "run", "trained_on"), ("run", "model", "produced"), ("commit", "run", "code")}
+    assert edges == {
+        ("features", "run", "trained_on"),
+        ("features", "training_set", "drawn_from"),
+        ("training_set", "run", "learned_from"),
+        ("run", "model", "produced"),
+        ("commit", "run", "code"),
+    }
     assert metrics["auc"] == evaluated.metrics["auc"] > 0.6
     assert metrics["baseline.auc"] == 0.5
     assert any(key.startswith("slice.carrier=UA.") for key in metrics)

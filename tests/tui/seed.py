@@ -23,6 +23,7 @@ from app.store.tables import (
     Model,
     ModelVersion,
     MonitorReport,
+    OnlinePublish,
     Parameter,
     PredictionBatch,
     Project,
@@ -31,10 +32,12 @@ from app.store.tables import (
     Run,
     Service,
     Signal,
+    SkewCheck,
     Snapshot,
     SourceFile,
     StageTransition,
     Task,
+    TrainingSet,
 )
 from tests.tui.seed_ci import seed_ci
 from tests.tui.seed_judgement import manifest_of
@@ -268,7 +271,71 @@ def _features(session: Session, project: int, run: int, snapshots: list[str]) ->
         session.flush()
         assert row.id is not None
         last = row.id
+    _online(session, project, run, last)
     return last
+
+
+def _online(session: Session, project: int, run: int, features: int) -> None:
+    """Statistics of the newest version, its rows online, a comparison, and named rows to learn from."""
+    edges = [20.0 + 4 * at for at in range(21)]
+    number = {"count": 6_505, "missing": 12, "kind": "number", "mean": 46.2, "least": 20.0, "greatest": 100.0,
+              "histogram": {"edges": edges, "counts": [at * (20 - at) * 3 for at in range(20)]}}  # fmt: skip
+    text = {"count": 77_748, "missing": 0, "kind": "category", "distinct": 15,
+            "top": [["UA", 24_100], ["B6", 21_000], ["EV", 18_600]]}  # fmt: skip
+    views = {
+        "departures": {"digest": "", "rows": 77_748, "columns": {}},
+        "schedule": {"digest": "", "rows": 77_748, "columns": {"carrier": text, "distance": number}},
+        "weather_at_origin": {"digest": "", "rows": 6_505, "columns": {"temp": number}},
+    }
+    document = json.dumps({"format": 1, "version": 3, "views": views}).encode()
+    digest = artifacts.put(session, document, kind="statistics", media_type="application/json", now=ago(days=1))
+    row = session.get(FeatureSet, features)
+    assert row is not None
+    row.statistics = digest
+    online = [{"view": "schedule", "rows": 77_748, "waiting": 0, "is_new": True}]
+    session.add(
+        OnlinePublish(
+            project_id=project,
+            run_id=run,
+            feature_set_id=features,
+            rows=80_870,
+            views=json.dumps(online),
+            known_until=ago(hours=6),
+            created_at=ago(hours=6),
+        )  # fmt: skip
+    )
+    session.add(
+        SkewCheck(
+            project_id=project,
+            feature_set_id=features,
+            entities=203,
+            compared=1_349,
+            differences=0,
+            report=digest,
+            actor="ana",
+            created_at=ago(hours=5),
+        )  # fmt: skip
+    )
+    rule = {"kind": "time", "test_months": 1, "gap_hours": 24.0, "test_share": 0.25, "seed": 7}
+    session.add(
+        TrainingSet(
+            project_id=project,
+            feature_set_id=features,
+            run_id=run,
+            name="first-quarter",
+            version=2,
+            rows=77_748,
+            train_rows=49_053,
+            test_rows=27_742,
+            purged_rows=953,
+            digest=digest_of("rows"),
+            split=json.dumps(rule),
+            split_digest=digest_of("split"),
+            sides=digest,
+            actor="ana",
+            created_at=ago(hours=20),
+        )  # fmt: skip
+    )
 
 
 def _versions(session: Session, project: int, features: int, runs: list[int]) -> list[int]:

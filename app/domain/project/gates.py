@@ -11,3 +11,4 @@ class Gates(Section):
     minimum_value: float | None = None
     maximum_value: float | None = None
     clean_commit: bool = True
+    reproducible: bool = False

@@ -46,7 +46,7 @@ def pack(
         "signature": divided.signature.as_json(),
         "features": {"version": pulled.version, "digest": pulled.digest},
         "configuration": {"rounds": fitted.rounds, "parameters": fitted.parameters, "charter": run.project.file.digest},
-        "split": {"digest": parts.digest, **run.project.file.split.model_dump(mode="json")},
+        "split": {"digest": parts.digest, **(divided.rule or run.project.file.split).model_dump(mode="json")},
         "environment": this_environment().as_json(),
         "commit": {"sha": run.commit, "dirty": run.dirty},
         "windows": {"train": parts.train_window.as_json(), "test": parts.test_window.as_json()},

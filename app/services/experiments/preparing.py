@@ -5,12 +5,19 @@ from collections.abc import Mapping
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from app.domain.errors import BadInput, NotFound
+from app.domain.errors import BadInput, Damaged, NotFound
 from app.domain.ids import Ref
 from app.domain.problem import Task
+from app.domain.project import Split
 from app.services.experiments.results import Divided, Pulled
+from app.services.features import training_sets
 from app.services.running import TaskContext
+from app.services.workspaces import now
+from app.store import ledger, lineage
 from app.store.tables import FeatureSet
+
+DEFAULT_TRAINING_SET = "newest"
+"""The name of the rows of a run that was told no training set: the labelled rows of its features."""
 
 
 def pull(task: TaskContext) -> Pulled:
@@ -24,12 +31,19 @@ def pull(task: TaskContext) -> Pulled:
         )
     run = task.run
     wanted = whole_parameter(run.parameters, "feature_set")
+    named = run.parameters.get("training_set")
+    chosen = training_sets.found(run.store.reader, run.project.name, str(named)) if named is not None else None
     with run.store.read() as session:
-        feature_set = find_feature_set(session, run.project_id, run.project.name, wanted)
+        feature_set = find_feature_set(
+            session, run.project_id, run.project.name, chosen.features if chosen is not None else wanted
+        )
     assert feature_set.id is not None
-    rows = training_frame(run.store, run.project, feature_set.id)
+    window = None if chosen is None or chosen.window == (None, None) else chosen.window
+    rows = training_frame(run.store, run.project, feature_set.id, window=window)
     ref = Ref("features", f"{run.project.name}/v{feature_set.version}")
-    pulled = Pulled(rows.frame, tuple(rows.features), feature_set.id, feature_set.version, feature_set.digest, ref)
+    pulled = Pulled(
+        rows.frame, tuple(rows.features), feature_set.id, feature_set.version, feature_set.digest, ref, chosen
+    )
     with run.store.write() as session:
         task.complete(
             session,
@@ -59,6 +73,8 @@ def split(task: TaskContext, pulled: Pulled) -> Divided:
     from app.learning import split as splitting
 
     problem, rule = task.run.project.file.problem, task.run.project.file.split
+    if pulled.training_set is not None:
+        rule = Split.model_validate_json(pulled.training_set.split)
     frame = pulled.frame
     if problem.target not in frame.columns:
         raise BadInput(
@@ -92,12 +108,18 @@ def split(task: TaskContext, pulled: Pulled) -> Divided:
     train, test = encode.encode(train_frame, learned), encode.encode(test_frame, learned)
     for name, count in (*train.infinities.items(), *test.infinities.items()):
         task.run.log(f"{name}: {count} infinities count as missing", level="warning")
-    with task.run.store.write() as session:
-        task.complete(
-            session,
-            says=f"{len(parts.train):,} rows to train, {len(parts.test):,} to test, {parts.purged:,} left out",
-            inputs=[pulled.ref],
-        )
+    run = task.run
+    window = pulled.training_set.window if pulled.training_set is not None else (None, None)
+    draft = training_sets.drafted(
+        frame, parts, rule, feature_set_id=pulled.feature_set_id, features=pulled.version, window=window
+    )
+    _require_same(pulled, draft)
+    with run.store.write() as session:
+        name = pulled.training_set.name if pulled.training_set is not None else DEFAULT_TRAINING_SET
+        kept = training_sets.keep(session, run.project, run.project_id, name, draft, by=run.actor, run=run.run_id)
+        lineage.link(session, [(kept.ref, run.ref, "learned_from")], now=now())
+        ledger.log_parameters(session, run.run_id, {"training_set": f"{kept.name}/{kept.version}"})
+        task.complete(session, says=kept.says, inputs=[pulled.ref], outputs=[kept.ref])
     return Divided(
         parts,
         learned,
@@ -106,7 +128,18 @@ def split(task: TaskContext, pulled: Pulled) -> Divided:
         test,
         test_target,
         test_frame,
+        rule,
     )
+
+
+def _require_same(pulled: Pulled, draft: "training_sets.Draft") -> None:
+    """Raise Damaged when a named training set does not give the rows and the split that it gave before."""
+    wanted = pulled.training_set
+    if wanted is not None and (wanted.digest, wanted.split_digest) != (draft.digest, draft.parts.digest):
+        raise Damaged(
+            f"training set {wanted.name}/{wanted.version} does not give the same rows and split any more",
+            next_step=f"trainmaster features training-set create {wanted.name}",
+        )
 
 
 def whole_parameter(parameters: Mapping[str, object], name: str) -> int | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.domain.gates import GateVerdict
 from app.domain.ids import Ref
+from app.domain.project import Split
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from app.learning.package import Package
     from app.learning.signature import Signature
     from app.learning.split import Parts
+    from app.store.queries.training_sets import TrainingSetRow
 
     Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -32,6 +34,8 @@ class Pulled:
     version: int
     digest: str
     ref: Ref
+    training_set: TrainingSetRow | None = None
+    """The named rows that the run was told to learn from, if any; their split is used then, not the project's."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Divided:
     test_rows: Encoded = field(repr=False)
     test_target: Floats = field(repr=False)
     test_frame: pd.DataFrame = field(repr=False)
+    rule: Split | None = None
+    """The rule of the split, when it is not the project's."""
 
     @property
     def train(self) -> Floats:

@@ -1,33 +1,24 @@
 """Building feature views from snapshots and publishing them as one version."""
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from app.domain.errors import BadInput, NotFound
 from app.domain.ids import Ref
-from app.domain.project import View, canonical_json
-from app.services import data
-from app.services.data import SnapshotInfo
-from app.services.features.reading import FeatureSetInfo, feature_sets, folder_of, info_of
+from app.services.features.checking import check
+from app.services.features.computing import Computed, compute
+from app.services.features.future import prove
+from app.services.features.planning import Plan, Record, TablePlan, lost_tables, plan
+from app.services.features.reading import folder_of, info_of
+from app.services.features.sources import code_of
+from app.services.lineage import resolve
 from app.services.running import RunContext, TaskContext
 from app.services.workspaces import OpenProject, now
-from app.store import audit, lineage
-from app.store.tables import FeatureSet
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from app.features.rules import Rules
-    from app.features.views import ViewColumn
-
-FORMAT = 1
-"""Part of every digest: raise it when the same rules and snapshots would give other features."""
+from app.store import artifacts, audit, lineage
+from app.store.tables import FeatureCode, FeatureSet
 
 
 @dataclass(frozen=True)
@@ -43,81 +34,29 @@ class FeatureSetBuilt:
     says: str
 
 
-@dataclass(frozen=True)
-class _Table:
-    """One published table: the spine or a view, as the row of the feature set keeps it."""
-
-    name: str
-    digest: str
-    record: dict[str, object]
-
-
 def build(task: TaskContext) -> FeatureSetBuilt:
-    """Compute the views that changed from the newest snapshots and publish them as one version.
+    """Compute the tables and parts that changed from the newest snapshots and publish them as one version.
 
     The same rules and snapshots give the same digest and no new version. Raises BadInput (with file, line and function)
     for feature code that fails, NotFound when nothing was ingested yet.
     """
     run, project = task.run, task.run.project
-    sources = list(project.file.sources)
-    snapshots = data.newest_snapshots(run.store, run.project_id, sources)
-    rules = load_rules(project)
-    wanted = [project.file.spine.function, *project.file.views]
-    needed = {name for each in wanted for name in rules.sources_of(each, sources)}
-    _require_snapshots(snapshots, needed, project)
-    snapshots = [snapshot for snapshot in snapshots if snapshot.source in needed]
-    digests = {name: _table_digest(name, rules, snapshots, project) for name in wanted}
-    digest = hashlib.sha256(canonical_json([FORMAT, digests]).encode()).hexdigest()
-    known = _by_digest(run, digest)
-    if known is not None and not _lost(project, info_of(known)):
+    planned = plan(run.store, project, run.project_id)
+    known = _by_digest(run, planned.digest)
+    if known is not None and not lost_tables(project, info_of(known)):
         return _unchanged(task, known)
-    tables = _tables(task, rules, snapshots, digests)
-    return _publish(task, digest, rules.digest_of(wanted, sources), tables, snapshots)
-
-
-def load_rules(project: OpenProject) -> "Rules":
-    """The functions of a project's `features.py`; raises NotFound or BadInput."""
-    from app.features import rules
-
-    path = project.code_folder / "features.py"
-    shown = f"projects/{project.name}/features.py"
-    if not path.is_file():
-        raise NotFound(f"there is no {shown}", next_step="write one function for the spine and one for each view")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"it is not UTF-8 (byte {error.start})", where=shown, next_step="save it as UTF-8") from None
-    return rules.load(text, shown)
-
-
-def _require_snapshots(snapshots: Sequence[SnapshotInfo], needed: set[str], project: OpenProject) -> None:
-    missing = needed - {snapshot.source for snapshot in snapshots}
-    if missing:
-        raise NotFound(
-            f"source {min(missing)} has no snapshot yet",
-            next_step=f"trainmaster data ingest --project {project.name}",
-        )
-
-
-def _table_digest(name: str, rules: "Rules", snapshots: Sequence[SnapshotInfo], project: OpenProject) -> str:
-    """What decides the rows of one table: its rules, the snapshots that they read, and its declaration."""
-    sources = list(project.file.sources)
-    read = rules.sources_of(name, sources)
-    view = project.file.views.get(name)
-    problem = project.file.problem
-    declared: object = (
-        view.model_dump(mode="json", exclude={"description", "owner"})
-        if view is not None
-        else [problem.target, problem.entity, problem.event_time, problem.label_time]
-    )
-    content = [
-        FORMAT,
-        name,
-        rules.digest_of([name], sources),
-        declared,
-        [[snapshot.source, snapshot.digest] for snapshot in snapshots if snapshot.source in read],
-    ]
-    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+    steps = iter(range(1, 1_000_000))
+    computed = compute(run.store, project, planned, lambda says: task.progress(1, 1 + next(steps), says))
+    check(project, planned, computed)
+    changed = tuple(name for name, table in planned.tables.items() if table.has_new_rules)
+    if changed:
+        task.progress(1, 2, "testing that no rule reads the future")
+        prove(run.store, project, planned, changed)
+    tables = {}
+    for at, table in enumerate(planned.tables.values()):
+        task.progress(len(planned.tables) + at, 2 * len(planned.tables), f"publishing {table.function}")
+        tables[table.function] = _published(project, planned, table, computed)
+    return _publish(task, planned, _records(project, tables))
 
 
 def _by_digest(run: RunContext, digest: str) -> FeatureSet | None:
@@ -130,18 +69,6 @@ def _find(session: Session, project_id: int, digest: str) -> FeatureSet | None:
     return session.execute(query).scalars().first()
 
 
-def _lost(project: OpenProject, info: FeatureSetInfo) -> set[str]:
-    """The tables of a version whose files are not there any more."""
-    from app.features import offline
-
-    records = info.views.items()
-    return {
-        name
-        for name, record in records
-        if not offline.has(folder_of(project) / str(record["table"]), int(str(record["version"])))
-    }
-
-
 def _unchanged(task: TaskContext, row: FeatureSet) -> FeatureSetBuilt:
     says = f"nothing changed: v{row.version} has these rules and snapshots"
     with task.run.store.write() as session:
@@ -150,139 +77,79 @@ def _unchanged(task: TaskContext, row: FeatureSet) -> FeatureSetBuilt:
     return FeatureSetBuilt(row.id, row.version, row.digest, row.rows, False, (), says)
 
 
-def _tables(
-    task: TaskContext, rules: "Rules", snapshots: Sequence[SnapshotInfo], digests: Mapping[str, str]
-) -> dict[str, tuple[_Table, bool]]:
-    """Every table with whether it was rebuilt; tables whose digest an older version has are taken from there."""
-    project = task.run.project
-    older = {
-        str(record["digest"]): record
-        for info in reversed(feature_sets(task.run.store, task.run.project_id))
-        for name, record in info.views.items()
-        if name not in _lost(project, info)
-    }
-    changed = [name for name in digests if digests[name] not in older]
-    computed = _computed(task, rules, snapshots, changed)
-    _check(computed, project, older, digests)
-    tables: dict[str, tuple[_Table, bool]] = {}
-    for at, (name, digest) in enumerate(digests.items()):
-        if name in computed:
-            task.progress(len(digests) + at, 2 * len(digests), f"publishing {name}")
-            tables[name] = (_published(name, digest, computed[name], rules, project), True)
-        else:
-            tables[name] = (_Table(name, digest, dict(older[digest])), False)
-    return tables
-
-
-def _computed(
-    task: TaskContext, rules: "Rules", snapshots: Sequence[SnapshotInfo], changed: Sequence[str]
-) -> "dict[str, pd.DataFrame]":
-    from app.data.snapshots import unpack
-    from app.features import rules as engine
-
-    sources = list(task.run.project.file.sources)
-    steps = rules.order(changed, sources)
-    frames: dict[str, pd.DataFrame] = {}
-    for source in sorted({name for step in steps for name in rules.rules[step].parameters if name in sources}):
-        chosen = [snapshot for snapshot in snapshots if snapshot.source == source]
-        contents = [data.snapshot_bytes(task.run.store, snapshot) for snapshot in chosen]
-        frames[source] = unpack(contents, [snapshot.path for snapshot in chosen], source=source)
-    for at, step in enumerate(steps):
-        task.progress(at, 2 * len(steps), f"computing {step}")
-        frames[step] = engine.run(rules, step, frames)
-    return {name: frames[name] for name in changed}
-
-
-def _check(
-    computed: "Mapping[str, pd.DataFrame]",
-    project: OpenProject,
-    older: Mapping[str, Mapping[str, object]],
-    digests: Mapping[str, str],
-) -> None:
-    from app.features import views
-
-    file = project.file
-    columns: dict[str, Sequence[views.ViewColumn]] = {}
-    spine_columns: list[str] = []
-    for name, digest in digests.items():
-        view = file.views.get(name)
-        if name not in computed:
-            kept = _columns(older[digest])
-            if view is None:
-                spine_columns = [column.name for column in kept]
-            else:
-                columns[name] = kept
-        elif view is None:
-            views.check_spine(name, computed[name], file.problem, file.views)
-            spine_columns = [str(column) for column in computed[name].columns]
-        else:
-            views.check_view(name, computed[name], view, file.problem)
-            columns[name] = views.feature_columns(computed[name], view)
-    views.check_names(spine_columns, columns)
-
-
-def _columns(record: Mapping[str, object]) -> "list[ViewColumn]":
-    from app.features import views
-
-    found = record["columns"]
-    assert isinstance(found, list)
-    return [views.ViewColumn(str(one["name"]), one["kind"]) for one in found]
-
-
-def _published(name: str, digest: str, frame: "pd.DataFrame", rules: "Rules", project: OpenProject) -> _Table:
+def _published(project: OpenProject, planned: Plan, table: TablePlan, computed: Computed) -> Record:
+    """Write one table unless an older version has it; gives where its rows lie and what columns they have."""
     from app.features import offline, views
 
-    view = project.file.views.get(name)
-    version = offline.publish(folder_of(project) / name, frame, digest=digest)
-    record: dict[str, object] = {
-        "table": name,
+    if table.older is not None:
+        return table.older
+    folder = folder_of(project) / table.folder
+    if table.is_divided:
+        new = {name: offline.storable(frame) for name, frame in computed.parts[table.function].items()}
+        order = [part.name for part in table.parts]
+        version = offline.publish_parts(folder, new, order, digest=table.digest)
+        columns = views.stored_columns(offline.schema_of(folder, version))
+    else:
+        frame = computed.whole[table.function]
+        version = offline.publish(folder, frame, digest=table.digest)
+        columns = views.frame_columns(frame)
+    return {
+        "table": table.folder,
         "version": version,
-        "rows": len(frame),
-        "function": rules.rules[name].digest,
-        "digest": digest,
+        "rows": offline.rows_of(folder, version),
+        "function": planned.rules.rules[table.function].digest,
+        "rules": planned.rules.digest_of([table.function], list(project.file.sources)),
+        "table_digest": table.digest,
+        "held": [asdict(column) for column in columns],
     }
-    if view is None:
-        problem = project.file.problem
-        record |= {
+
+
+def _records(project: OpenProject, tables: Mapping[str, Record]) -> dict[str, Record]:
+    """What a feature set keeps of the spine and of each view."""
+    from app.features import views
+
+    file, problem = project.file, project.file.problem
+    shared = ("table", "version", "rows", "function", "rules", "table_digest", "held")
+    spine = {key: tables[file.spine.function][key] for key in shared}
+    found: dict[str, Record] = {
+        file.spine.function: {
+            **spine,
+            "digest": spine["table_digest"],
             "is_spine": True,
-            "columns": [{"name": str(column), "kind": "key"} for column in frame.columns],
+            "columns": [{"name": column.name, "kind": "key"} for column in views.held(spine["held"])],
             "entity": list(problem.entity),
             "event_time": problem.event_time,
             "label_time": problem.label_time,
             "target": problem.target,
         }
-    else:
-        record |= {
-            "columns": [asdict(column) for column in views.feature_columns(frame, view)],
-            **_declared(view),
-        }
-    return _Table(name, digest, record)
-
-
-def _declared(view: View) -> dict[str, object]:
-    return {
-        "entity": list(view.entity),
-        "event_time": view.event_time,
-        "created_time": view.created_time,
-        "ttl_hours": view.ttl_hours,
-        "description": view.description,
-        "owner": view.owner,
     }
+    for name, view in file.views.items():
+        stored = {key: tables[view.history or name][key] for key in shared}
+        beside = {*view.entity, view.event_time, view.created_time}
+        columns = (
+            [{"name": feature, "kind": "number"} for feature in view.windows]
+            if view.history
+            else [asdict(column) for column in views.held(stored["held"]) if column.name not in beside]
+        )
+        found[name] = {
+            **stored,
+            "digest": stored["table_digest"],
+            "columns": columns,
+            **view.model_dump(mode="json", exclude={"by"}),
+        }
+    return found
 
 
-def _publish(
-    task: TaskContext,
-    digest: str,
-    rules_digest: str,
-    tables: Mapping[str, tuple[_Table, bool]],
-    snapshots: Sequence[SnapshotInfo],
-) -> FeatureSetBuilt:
+def _publish(task: TaskContext, planned: Plan, records: Mapping[str, Record]) -> FeatureSetBuilt:
     run, moment = task.run, now()
-    spine = tables[run.project.file.spine.function][0]
-    rows = spine.record["rows"]
+    digest, rules_digest, snapshots = planned.digest, planned.rules_digest, planned.snapshots
+    rows = records[run.project.file.spine.function]["rows"]
     assert isinstance(rows, int)
     inputs = [Ref("snapshot", snapshot.key) for snapshot in snapshots]
     code = Ref("rules", rules_digest[:12])
+    kept_code = json.dumps(code_of(run.project), sort_keys=True).encode()
+    cause = run.parameters.get("caused_by")
+    because = resolve(run.store.reader, Ref.parse(str(cause))) if cause else None
     with run.store.write() as session:
         known = _find(session, run.project_id, digest)
         if known is None:
@@ -296,18 +163,23 @@ def _publish(
                 digest=digest,
                 rules_digest=rules_digest,
                 rows=rows,
-                views=json.dumps({name: table.record for name, (table, _) in tables.items()}),
+                views=json.dumps(records),
                 snapshots=json.dumps([snapshot.key for snapshot in snapshots]),
                 created_at=moment,
             )
             session.add(row)
             session.flush()
+            assert row.id is not None
+            artifact = artifacts.put(session, kept_code, kind="rules", media_type="application/json", now=moment)
+            session.add(FeatureCode(feature_set_id=row.id, artifact=artifact))
             output = _ref(run, row.version)
-            rebuilt = tuple(name for name, (_, new) in tables.items() if new)
-            kept = len(tables) - len(rebuilt)
+            rebuilt = tuple(name for name, table in planned.tables.items() if table.older is None)
+            kept = len(planned.tables) - len(rebuilt)
             reused = f", {kept} reused" if kept else ""
             says = f"v{row.version}: {rows:,} rows, {len(rebuilt)} tables built{reused}"
             edges = [*((one, output, "built") for one in inputs), (code, output, "computed_by")]
+            if because is not None:
+                edges.append((because, output, "caused_by"))
             lineage.link(session, edges, now=moment)
             audit.record(
                 session,
@@ -315,12 +187,13 @@ def _publish(
                 action="features.published",
                 subject=str(output),
                 now=moment,
-                details={"run": run.key, "digest": digest, "rows": rows},
+                details={"run": run.key, "digest": digest, "rows": rows}
+                | ({"caused_by": str(because)} if because else {}),
             )
             task.complete(session, says=says, inputs=[*inputs, code], outputs=[output])
             assert row.id is not None
             return FeatureSetBuilt(row.id, row.version, digest, rows, True, rebuilt, says)
-        known.views = json.dumps({name: table.record for name, (table, _) in tables.items()})
+        known.views = json.dumps(records)
         says = f"v{known.version} is whole again: its files were lost"
         task.complete(session, says=says, inputs=[*inputs, code], outputs=[_ref(run, known.version)])
         assert known.id is not None

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 
+from app.domain.processes import prepare
 from app.domain.states import CauseKind, RunState
 from app.domain.workspace import Workspace
 from app.services import infrastructure
@@ -53,7 +54,7 @@ def run_here(
     command = [sys.executable, "-m", module or f"flows.{flow}", "--project", project, "--run", run.key]
     command += ["--workspace", str(workspace.root), "--cause", str(cause)]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
-    environment["OMP_WAIT_POLICY"] = "PASSIVE"
+    prepare(environment)
     with tempfile.TemporaryFile() as said:
         child = subprocess.Popen(
             command,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.store.queries.content import content_of
 from app.store.queries.rows import made
 from app.store.reader import Reader
 
@@ -81,6 +82,14 @@ def feature_set(reader: Reader, project: str, version: int | None = None) -> Fea
     bound: dict[str, object] = {"project": project} | ({"version": version} if version is not None else {})
     rows = reader.rows(f"{_SETS} WHERE p.name = :project AND {condition}", bound)
     return _shown(made(_Stored, rows)[0]) if rows else None
+
+
+def statistics(reader: Reader, row: FeatureSetRow) -> dict[str, dict[str, Any]]:
+    """{view: {"digest", "rows", "columns": {column: statistics}}} of a version; empty when it has none."""
+    if row.statistics is None:
+        return {}
+    found: dict[str, dict[str, Any]] = json.loads(content_of(reader, row.statistics))["views"]
+    return found
 
 
 def _shown(row: _Stored) -> FeatureSetRow:

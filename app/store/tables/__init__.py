@@ -8,7 +8,7 @@ from app.store.tables.charter import CharterVersion, Project
 from app.store.tables.ci import Bundle, CiVerdict
 from app.store.tables.data import Agreement, QuarantinedRow, Snapshot, SourceFile, Ticket
 from app.store.tables.experiments import Baseline, Metric, MetricPoint, Parameter, RunArtifact, RunNote, RunTag
-from app.store.tables.features import FeatureSet
+from app.store.tables.features import FeatureCode, FeatureSet, OnlinePublish, SkewCheck, TrainingSet
 from app.store.tables.infrastructure import Admission, Estimate, Lease, Service
 from app.store.tables.lineage import LineageEdge
 from app.store.tables.monitoring import Alert, Decision, MonitorReport, Signal
@@ -35,6 +35,7 @@ __all__ = [
     "Deployment",
     "Estimate",
     "Experiment",
+    "FeatureCode",
     "FeatureSet",
     "GateResult",
     "Lease",
@@ -45,6 +46,7 @@ __all__ = [
     "Model",
     "ModelVersion",
     "MonitorReport",
+    "OnlinePublish",
     "Parameter",
     "PredictionBatch",
     "Project",
@@ -57,11 +59,13 @@ __all__ = [
     "RunTag",
     "Service",
     "Signal",
+    "SkewCheck",
     "Snapshot",
     "SourceFile",
     "StageTransition",
     "Task",
     "Ticket",
+    "TrainingSet",
     "Trial",
     "metadata",
 ]

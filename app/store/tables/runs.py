@@ -2,11 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlmodel import Field
 
 from app.domain.states import CauseKind, RunState, TaskState
 from app.store.tables.base import Table, long_text, moment, number, refers, size, word
+
+ARCHIVED = "archived_at IS NOT NULL"
 
 
 class Run(Table, table=True):
@@ -22,6 +24,7 @@ class Run(Table, table=True):
         Index("run_by_duration", "duration_s", "id"),
         Index("run_by_person", "requested_by", "id"),
         Index("run_by_commit", "commit", "id"),
+        Index("run_archived", "archived_at", sqlite_where=text(ARCHIVED), postgresql_where=text(ARCHIVED)),
     )
     id: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True, max_length=12)

@@ -9,6 +9,9 @@ from app.tui.screens.data_snapshots import ProfileTab, SnapshotsTab
 from app.tui.screens.data_sources import SourcesTab
 from app.tui.screens.data_tickets import TicketsTab
 from app.tui.screens.features import FeaturesTab
+from app.tui.screens.features_rules import RulesTab
+from app.tui.screens.features_sets import TrainingSetsTab
+from app.tui.screens.features_views import ViewsTab
 from app.tui.screens.tabs import Tab, TabbedScreen
 
 
@@ -25,6 +28,9 @@ class DataScreen(TabbedScreen):
         QuarantineTab,
         TicketsTab,
         FeaturesTab,
+        ViewsTab,
+        RulesTab,
+        TrainingSetsTab,
     )
 
     def __init__(self) -> None:

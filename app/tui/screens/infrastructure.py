@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from app.store.queries.infrastructure import ServiceRow, services
+from app.store.queries.machine import written_per_day
 from app.store.queries.overview import running_now
 from app.store.queries.runs import RunRow, SampleRow, resources_of
 from app.store.reader import Reader
@@ -45,6 +46,7 @@ class Body:
 
     services: tuple[ServiceRow, ...]
     runs: tuple[tuple[RunRow, tuple[SampleRow, ...]], ...]
+    written_per_day: float = 0.0
 
 
 class InfrastructureScreen(PlaceScreen):
@@ -67,7 +69,11 @@ class InfrastructureScreen(PlaceScreen):
     def load(self, reader: Reader, _wish: Any) -> Body:
         """Services and running runs."""
         runs = [run for run in running_now(reader) if run.state == "running"]
-        return Body(tuple(services(reader)), tuple((run, tuple(resources_of(reader, run.key)[-120:])) for run in runs))
+        return Body(
+            tuple(services(reader)),
+            tuple((run, tuple(resources_of(reader, run.key)[-120:])) for run in runs),
+            written_per_day(reader),
+        )
 
     def show(self, snapshot: Body) -> None:
         """Fill the panes."""
@@ -179,6 +185,8 @@ class InfrastructureScreen(PlaceScreen):
                 (f"  {free}", "dim"),
             )
         )
+        forecast = disk_forecast((now.disk_total_bytes or 0) - (now.disk_used_bytes or 0), self.body.written_per_day)
+        lines.append(line("     ", (forecast, "dim")))
         panel.show(lines)
         panel.head(f"Machine · last {SHOWN_S} s")
         cpu, memory = [s.cpu_percent for s in samples], [s.memory_percent for s in samples]
@@ -231,3 +239,16 @@ class InfrastructureScreen(PlaceScreen):
                 )
 
         self.app.push_screen(Ask("Stop the services", lines, confirm="Stop them"), done)
+
+
+def disk_forecast(free_bytes: int, written_per_day: float) -> str:
+    """When the disk is full if runs go on to write as they did.
+
+    >>> disk_forecast(10 << 30, float(1 << 30)), disk_forecast(10 << 30, 0.0)
+    ('runs write 1.0 GB a day: full in 10 days', 'runs have written nothing yet')
+    """
+    if written_per_day <= 0:
+        return "runs have written nothing yet"
+    days = free_bytes / written_per_day
+    when = "more than ten years" if days > 3650 else f"{days:,.0f} days" if days >= 2 else f"{days * 24:.0f} hours"
+    return f"runs write {words.size(written_per_day)} a day: full in {when}"

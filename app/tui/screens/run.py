@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
@@ -22,12 +22,13 @@ from app.store.queries.runs import (
 )
 from app.store.reader import Reader
 from app.tui import preview, search, words
-from app.tui.charts import plot, sparkline
+from app.tui.charts import plot
 from app.tui.dialogs.dialog import Ask, fact
 from app.tui.glyphs import Glyphs
 from app.tui.lines import Line, fit, line, wrapped
 from app.tui.panel import Panel
 from app.tui.run_asks import ask_again, ask_edit
+from app.tui.screens import run_resources
 from app.tui.screens.place import PlaceScreen
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Body:
     metrics: tuple[tuple[str, float], ...]
     curves: tuple[tuple[str, tuple[PointRow, ...]], ...]
     notes: tuple[NoteRow, ...] = ()
+    resources: run_resources.Resources = field(default_factory=run_resources.Resources)
 
 
 class RunScreen(PlaceScreen):
@@ -90,6 +92,7 @@ class RunScreen(PlaceScreen):
             tuple(metrics_of(reader, key).items()),
             curves,
             tuple(notes_of(reader, key)),
+            run_resources.load(reader, key),
         )
 
     def trail(self) -> str:
@@ -116,7 +119,7 @@ class RunScreen(PlaceScreen):
         lines += preview.steps(found.tasks, width, glyphs)
         lines += preview.resources(found.samples, width, glyphs)
         lines.append(())
-        lines += _fields(found.detail, width)
+        lines += [*_fields(found.detail, width), run_resources.badge(body.resources.verdict)]
         lines += _notes(found.detail, body.notes, width)
         summary.show(lines)
         name = TABS[self._tab]
@@ -267,7 +270,7 @@ def tab_lines(name: str, body: Body, width: int, height: int, glyphs: Glyphs) ->
         case "metrics":
             return _metrics(body, width, height, glyphs)
         case _:
-            return _resources(body, width, height, glyphs)
+            return run_resources.lines(body.resources, body.summary.samples, width, height, glyphs)
 
 
 def _log(log: Sequence[LogRow], width: int) -> list[Line]:
@@ -325,34 +328,6 @@ def _metrics(body: Body, width: int, height: int, glyphs: Glyphs) -> list[Line]:
             line((fit(key.removeprefix("slice."), 36), ""), (words.number(value, 4), "")) for key, value in slices
         ]
     return lines or [line(("This run has no metrics.", "dim"))]
-
-
-def _resources(body: Body, width: int, height: int, glyphs: Glyphs) -> list[Line]:
-    samples = body.summary.samples
-    if not samples:
-        return [line(("No reading yet; the first comes a second after the start.", "dim"))]
-    series = (
-        ("CPU", [s.cpu_percent or 0.0 for s in samples], "%", 1.0),
-        ("memory", [float(s.rss_bytes or 0) for s in samples], "MB", 1024.0**2),
-        ("GPU", [s.gpu_percent for s in samples], "%", 1.0),
-    )
-    lines: list[Line] = []
-    for name, values, unit, scale in series:
-        known = [value / scale for value in values if value is not None]
-        if not known:
-            continue
-        top = max(*known, 1.0)
-        lines.append(
-            line((f"{name}  ", "head"), (f"now {known[-1]:,.0f} {unit} · peak {max(known):,.0f} {unit}", "dim"))
-        )
-        room = max(min((height - 8) // 2, 10), 3)
-        lines += [
-            line((text, "now")) for text in plot(known, max(width - 2, 8), room, low=0.0, high=top, glyphs=glyphs)
-        ]
-        lines.append(())
-    if not any(s.gpu_percent is not None for s in samples):
-        lines.append(line(("GPU  ", "head"), ("no reading", "dim"), (sparkline([], 1), "")))
-    return lines
 
 
 __all__ = ["RunScreen", "ask_cancel", "tab_lines"]

@@ -35,6 +35,8 @@ from app.tui.screens.place import PlaceScreen
 from app.tui.screens.run import RunScreen, ask_cancel
 
 PAGE = 160
+MOST_COUNTED = 100_000
+"""A filter's rows are counted no further: a list of a million runs answers as fast as a short one."""
 COLUMNS = (
     Column("run", "RUN", 6, wide=12, cut=True, sort="requested"),
     Column("flow", "FLOW", 12, sort="flow", grow=True),
@@ -125,7 +127,7 @@ class RunsScreen(PlaceScreen):
             compiled: RunFilter | None = run_filter(wish.filter) if wish.filter.strip() else None
         except Usage as error:
             return Body((), 0, 0, everything, None, f"{error.where}: {error.message}")
-        total = count_of_runs(reader, where=compiled) if compiled else everything
+        total = count_of_runs(reader, where=compiled, most=MOST_COUNTED) if compiled else everything
         first = max(min(wish.top - PAGE // 3, total - PAGE), 0)
         after = cursor_at(reader, first, where=compiled, sort=wish.sort, descending=wish.descending) if first else None
         page = page_of_runs(reader, where=compiled, sort=wish.sort, descending=wish.descending, after=after, limit=PAGE)
@@ -198,7 +200,8 @@ class RunsScreen(PlaceScreen):
         grid = self.query_one("#runs", Grid)
         if body.wrong:
             return line(" ", (f"/{self._filter}", "bold"), "   ", (body.wrong, "bad"))
-        count = f"{body.total:,} of {body.everything:,} runs" if self._filter else f"{body.everything:,} runs"
+        more = "+" if body.total == MOST_COUNTED else ""
+        count = f"{body.total:,}{more} of {body.everything:,} runs" if self._filter else f"{body.everything:,} runs"
         marks = f" · {len(grid.choice.marks)} marked" if grid.choice.marks else ""
         order = (
             f" · {self.control.glyphs.down if grid.choice.descending else self.control.glyphs.up} {grid.choice.sort}"

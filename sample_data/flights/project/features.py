@@ -32,10 +32,30 @@ def departures(timetable: pd.DataFrame) -> pd.DataFrame:
         {
             "flight_id": timetable["flight_id"],
             "origin": timetable["origin"],
+            "destination": timetable["dest"],
+            "airline": timetable["carrier"],
             "tailnum": timetable["tailnum"],
             "scheduled_at": timetable["scheduled_at"],
             "landed_at": timetable["scheduled_at"] + pd.to_timedelta(minutes, unit="min") + TAXI,
             "late": (timetable["arr_delay"] >= LATE_MINUTES).astype("int8"),
+        }
+    )
+
+
+def arrivals(departures: pd.DataFrame, timetable: pd.DataFrame) -> pd.DataFrame:
+    """What became known when a flight had landed: the facts of the views over history (see `[views]`).
+
+    A flight never counts for itself: it is not known before `landed_at`, which is after it left.
+    """
+    return pd.DataFrame(
+        {
+            "origin": departures["origin"],
+            "destination": departures["destination"],
+            "airline": departures["airline"],
+            "tailnum": departures["tailnum"],
+            "landed_at": departures["landed_at"],
+            "was_late": departures["late"],
+            "arrival_delay": timetable["arr_delay"],
         }
     )
 
@@ -55,7 +75,7 @@ def schedule(timetable: pd.DataFrame) -> pd.DataFrame:
             "departure_minute": departure,
             "arrival_minute": arrival,
             "planned_minutes": (arrival - departure) % 1440,
-            "weekday": local_day.dt.dayofweek,
+            "weekday": local_day.dt.day_of_week,
         }
     )
 

@@ -248,6 +248,95 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_experiment_run_id"), ["run_id"], unique=False)
 
     op.create_table(
+        "feature_code",
+        sa.Column("feature_set_id", sa.Integer(), nullable=False),
+        sa.Column("artifact", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["artifact"], ["artifact.digest"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["feature_set_id"], ["feature_set.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("feature_set_id"),
+    )
+    with op.batch_alter_table("feature_code", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_feature_code_artifact"), ["artifact"], unique=False)
+        batch_op.create_index(batch_op.f("ix_feature_code_feature_set_id"), ["feature_set_id"], unique=False)
+
+    op.create_table(
+        "online_publish",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("feature_set_id", sa.Integer(), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("views", sa.Text(), nullable=False),
+        sa.Column("known_until", sa.String(length=27), nullable=False),
+        sa.Column("created_at", sa.String(length=27), nullable=False),
+        sa.ForeignKeyConstraint(["feature_set_id"], ["feature_set.id"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("online_publish", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_online_publish_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_online_publish_feature_set_id"), ["feature_set_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_online_publish_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_online_publish_run_id"), ["run_id"], unique=False)
+
+    op.create_table(
+        "skew_check",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("feature_set_id", sa.Integer(), nullable=False),
+        sa.Column("entities", sa.Integer(), nullable=False),
+        sa.Column("compared", sa.Integer(), nullable=False),
+        sa.Column("differences", sa.Integer(), nullable=False),
+        sa.Column("report", sa.String(length=64), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("created_at", sa.String(length=27), nullable=False),
+        sa.ForeignKeyConstraint(["feature_set_id"], ["feature_set.id"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["report"], ["artifact.digest"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("skew_check", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_skew_check_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_skew_check_feature_set_id"), ["feature_set_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_skew_check_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_skew_check_report"), ["report"], unique=False)
+
+    op.create_table(
+        "training_set",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("feature_set_id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=True),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("window_from", sa.String(length=27), nullable=True),
+        sa.Column("window_to", sa.String(length=27), nullable=True),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("train_rows", sa.Integer(), nullable=False),
+        sa.Column("test_rows", sa.Integer(), nullable=False),
+        sa.Column("purged_rows", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("split", sa.Text(), nullable=False),
+        sa.Column("split_digest", sa.String(length=64), nullable=False),
+        sa.Column("sides", sa.String(length=64), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("created_at", sa.String(length=27), nullable=False),
+        sa.ForeignKeyConstraint(["feature_set_id"], ["feature_set.id"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["sides"], ["artifact.digest"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("project_id", "name", "version"),
+    )
+    with op.batch_alter_table("training_set", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_training_set_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_training_set_feature_set_id"), ["feature_set_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_training_set_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_training_set_run_id"), ["run_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_training_set_sides"), ["sides"], unique=False)
+
+    op.create_table(
         "trial",
         sa.Column("experiment_id", sa.Integer(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
@@ -321,6 +410,13 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("device", sa.String(length=16), server_default="cpu", nullable=False))
         batch_op.add_column(sa.Column("diff", sa.String(length=64), nullable=True))
         batch_op.create_index(batch_op.f("ix_run_diff"), ["diff"], unique=False)
+        batch_op.create_index(
+            "run_archived",
+            ["archived_at"],
+            unique=False,
+            sqlite_where=sa.text("archived_at IS NOT NULL"),
+            postgresql_where=sa.text("archived_at IS NOT NULL"),
+        )
         batch_op.create_index("run_by_commit", ["commit", "id"], unique=False)
         batch_op.create_index("run_by_person", ["requested_by", "id"], unique=False)
         batch_op.create_foreign_key("run_diff_is_an_artifact", "artifact", ["diff"], ["digest"], ondelete="RESTRICT")

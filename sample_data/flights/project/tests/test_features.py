@@ -54,6 +54,16 @@ def test_thirty_minutes_late_is_late_and_known_only_after_landing() -> None:
     ]
 
 
+def test_a_flight_counts_for_others_only_after_it_has_landed() -> None:
+    timetable = features.timetable(FLIGHTS)
+
+    arrivals = features.arrivals(features.departures(timetable), timetable)
+
+    assert (arrivals["landed_at"] > timetable["scheduled_at"]).all()
+    assert arrivals["was_late"].tolist() == [0, 1]
+    assert arrivals["arrival_delay"].tolist() == [11, 30]
+
+
 def test_the_schedule_knows_nothing_that_is_known_only_after_departure() -> None:
     changed = FLIGHTS.assign(**dict.fromkeys(KNOWN_LATER, 0))
 

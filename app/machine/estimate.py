@@ -1,0 +1,137 @@
+"""What a fit will need, from a few small fits or from earlier runs; pure arithmetic, with intervals that learn.
+
+Seconds of a boosting round grow with the rows (`a + b x rows`): two small fits give both numbers. Earlier runs scale by
+rows x features x rounds / threads. The interval's width is what earlier estimates were off by.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+BASE_RSS = 420 << 20
+"""A training process before it reads a row: interpreter, numpy, pandas, pyarrow, LightGBM."""
+BASE_GPU = 600 << 20
+NORMAL_90 = 1.645
+WIDTH = {"small fits": 0.45, "past runs": 0.25}
+"""Half the width of a 90 % interval, in logarithms, before anything is known about the errors."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How large a fit is; `columns` are all columns of the training frame, features and others."""
+
+    rows: int
+    features: int
+    rounds: int
+    threads: int
+
+    @property
+    def work(self) -> float:
+        """What time grows with: cells of a round that each thread looks at, and a constant for each round."""
+        return self.rounds * (self.rows * (self.features + 4) / self.threads + 3000.0)
+
+
+@dataclass(frozen=True)
+class SmallFit:
+    """A fit of a few rows: what it was and how long it took."""
+
+    shape: Shape
+    seconds: float
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A finished run: its shape, all of its seconds, the share of its fit, and its peak of memory."""
+
+    shape: Shape
+    seconds: float
+    fit_seconds: float
+    rss_bytes: int
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with the 90 % interval around it."""
+
+    value: float
+    low: float
+    high: float
+
+
+def around(value: float, width: float) -> Interval:
+    """A value with an interval of `width` in logarithms to both sides.
+
+    >>> found = around(10.0, math.log(2))
+    >>> (round(found.low, 6), found.value, round(found.high, 6))
+    (5.0, 10.0, 20.0)
+    """
+    return Interval(value, value * math.exp(-width), value * math.exp(width))
+
+
+def width_of(errors: Sequence[float], basis: str) -> float:
+    """Half the width that covers 90 %, from log(actual / predicted) of earlier estimates of the same kind.
+
+    Few errors are mixed with the width that is assumed at first (as if three had shown it).
+
+    >>> width_of([], "past runs")
+    0.25
+    >>> width_of([0.01] * 60, "past runs") < 0.08
+    True
+    """
+    assumed = WIDTH[basis] / NORMAL_90
+    squares = 3 * assumed**2 + sum(error**2 for error in errors)
+    return max(0.05, NORMAL_90 * math.sqrt(squares / (3 + len(errors))))
+
+
+def by_small_fits(fits: Sequence[SmallFit], wanted: Shape, other_s: float) -> float:
+    """Seconds of a run whose fit grows as two or more small fits say; `other_s` are the seconds beside the fit.
+
+    >>> fits = [SmallFit(Shape(1000, 10, 10, 1), 0.2), SmallFit(Shape(3000, 10, 10, 1), 0.4)]
+    >>> round(by_small_fits(fits, Shape(11000, 10, 100, 1), 0.0), 6)
+    12.0
+    """
+    small, large = min(fits, key=lambda f: f.shape.rows), max(fits, key=lambda f: f.shape.rows)
+    a_round = [fit.seconds / fit.shape.rounds for fit in (small, large)]
+    distance = max(1, large.shape.rows - small.shape.rows)
+    slope = max((a_round[1] - a_round[0]) / distance, 0.02 * a_round[1] / max(1, large.shape.rows))
+    start = max(0.0, a_round[1] - slope * large.shape.rows)
+    speed_up = large.shape.threads / wanted.threads
+    return other_s + wanted.rounds * (start + slope * wanted.rows * speed_up)
+
+
+def by_past_runs(runs: Sequence[PastRun], wanted: Shape) -> float:
+    """Seconds of a run like earlier ones; runs of nearly the same shape count more.
+
+    >>> shape = Shape(1000, 10, 100, 2)
+    >>> round(by_past_runs([PastRun(shape, 5.0, 4.0, 1 << 30)], shape), 6)
+    5.0
+    """
+    weights, scaled = [], []
+    for run in runs:
+        ratio = wanted.work / run.shape.work
+        rest = (run.seconds - run.fit_seconds) * (0.5 + 0.5 * wanted.rows / max(1, run.shape.rows))
+        scaled.append(math.log(max(1e-3, run.fit_seconds * ratio + rest)))
+        weights.append(1.0 / (0.05 + abs(math.log(ratio))))
+    return math.exp(sum(w * s for w, s in zip(weights, scaled, strict=True)) / sum(weights))
+
+
+def memory(shape: Shape, runs: Sequence[PastRun] = ()) -> float:
+    """Bytes at the peak: what the libraries take, the frame, codes and bins, and gradients; or as earlier runs grew.
+
+    >>> memory(Shape(1_000_000, 20, 1, 1)) > memory(Shape(1_000, 20, 1, 1)) > BASE_RSS
+    True
+    """
+    if runs:
+        nearest = min(runs, key=lambda run: abs(math.log(max(1, shape.rows) / max(1, run.shape.rows))))
+        cells = shape.rows * (shape.features + 6) / max(1, nearest.shape.rows * (nearest.shape.features + 6))
+        return BASE_RSS + max(0.0, nearest.rss_bytes - BASE_RSS) * cells
+    return BASE_RSS + shape.rows * ((shape.features + 6) * 8 * 3 + 64)
+
+
+def gpu_memory(shape: Shape, device: str) -> int:
+    """Bytes on the GPU: the context, one byte a bin, gradients and scores; none for a fit on the CPU.
+
+    >>> gpu_memory(Shape(1000, 10, 1, 1), "cpu")
+    0
+    """
+    return 0 if device == "cpu" else BASE_GPU + shape.rows * (shape.features + 24)

@@ -1,0 +1,42 @@
+"""Estimates: from small fits, from earlier runs, with intervals that learn from what they were off by."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.machine.estimate import PastRun, Shape, SmallFit, by_past_runs, by_small_fits, gpu_memory, memory, width_of
+
+
+@given(st.integers(10_000, 5_000_000), st.integers(10, 2000))
+def test_a_fit_whose_rounds_grow_with_the_rows_is_foretold_exactly(rows: int, rounds: int) -> None:
+    def seconds(n: int, r: int) -> float:
+        return r * (0.002 + 3e-8 * n)
+
+    fits = [SmallFit(Shape(n, 10, 5, 1), seconds(n, 5)) for n in (1000, 6000)]
+
+    assert by_small_fits(fits, Shape(rows, 10, rounds, 1), 0.0) == pytest.approx(seconds(rows, rounds), rel=1e-6)
+
+
+def test_a_noisy_small_fit_never_foretells_no_time_at_all() -> None:
+    fits = [SmallFit(Shape(1000, 10, 5, 1), 0.3), SmallFit(Shape(6000, 10, 5, 1), 0.2)]  # the first one was disturbed
+
+    assert by_small_fits(fits, Shape(1_000_000, 10, 300, 1), 0.0) > 30
+
+
+def test_earlier_runs_of_the_same_shape_count_more_than_small_ones() -> None:
+    same = PastRun(Shape(300_000, 20, 300, 2), 14.0, 12.0, 1 << 30)
+    small = PastRun(Shape(1000, 20, 10, 2), 9.0, 8.0, 1 << 29)
+
+    assert by_past_runs([small, same], same.shape) == pytest.approx(14.0, rel=0.35)
+
+
+def test_the_interval_narrows_with_good_estimates_and_widens_with_bad_ones() -> None:
+    assert width_of([0.02] * 20, "past runs") < width_of([], "past runs") < width_of([0.8] * 5, "past runs")
+
+
+def test_memory_follows_the_run_that_was_most_alike() -> None:
+    seen = PastRun(Shape(1_000_000, 20, 10, 2), 1.0, 1.0, 3 << 30)
+
+    assert memory(Shape(1_000_000, 20, 10, 2), [seen]) == 3 << 30
+    assert memory(Shape(2_000_000, 20, 10, 2), [seen]) > 5 << 30
+    assert gpu_memory(Shape(1_000_000, 20, 10, 2), "gpu") > gpu_memory(Shape(1_000_000, 20, 10, 2), "cpu") == 0
