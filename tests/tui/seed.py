@@ -40,6 +40,7 @@ from app.store.tables import (
     TrainingSet,
 )
 from tests.tui.seed_ci import seed_ci
+from tests.tui.seed_judgement import manifest_of
 from tests.tui.seed_trials import seed_trials
 from tests.tui.seed_words import NOW, ago, digest_of
 
@@ -363,7 +364,7 @@ def _versions(session: Session, project: int, features: int, runs: list[int]) ->
                 model_id=model.id, version=version, stage=stage, run_id=train[version % len(train)],
                 feature_set_id=features, digest=digest_of(f"{name} {version}"),
                 model_bytes=_put(session, f"{name} trees {version}", "model"),
-                manifest=_put(session, json.dumps({"learner": "lightgbm", "rounds": 300}), "manifest"),
+                manifest=_put(session, json.dumps(manifest_of(version)), "manifest"),
                 canary=_put(session, json.dumps({"rows": []}), "canary"),
                 profile=_put(session, json.dumps(profile), "profile"),
                 commit=digest_of(f"commit {version}")[:40], dirty=False, created_at=ago(days=20 - version * 4),
