@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed-from-lock
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo test check lint types test-fast test-services versions faults bench screenshots setup lock clean
+.PHONY: demo test check lint types test-fast test-rest test-screens test-services versions faults bench screenshots setup lock clean
 
 demo: setup
 	$(BIN)/trainmaster demo flight-demo
@@ -34,8 +34,16 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
+FAST = -q -m "not services and not faults and not speed"
+
 test-fast: setup
-	$(BIN)/python -m pytest -q -m "not services and not faults and not speed"
+	$(BIN)/python -m pytest $(FAST)
+
+test-rest: setup
+	$(BIN)/python -m pytest $(FAST) --ignore=tests/tui
+
+test-screens: setup
+	$(BIN)/python -m pytest $(FAST) tests/tui
 
 test-services: setup
 	.ci/packages
@@ -43,7 +51,7 @@ test-services: setup
 
 # Real services wait more than they compute, so they run beside the rest; each part prints when it has ended.
 test: setup
-	$(MAKE) --jobs=2 --output-sync=target test-services lint types test-fast
+	$(MAKE) --jobs=2 --output-sync=target test-services test-rest test-screens types lint
 
 # The fast tests on the other Pythons that are installed here, each in an environment of its own.
 versions:

@@ -6,6 +6,7 @@ from app.services.running import RunContext, TaskContext
 from flows.features import features
 from flows.harness import child_step, flow, main, stage
 from flows.ingest import ingest
+from flows.materialize import materialize
 from flows.monitor import monitor
 from flows.predict import predict
 
@@ -19,7 +20,7 @@ def take_in(task: TaskContext) -> dict[str, object]:
 @stage("features")
 def build(task: TaskContext) -> dict[str, object]:
     """The views that changed."""
-    return child_step(task, features)
+    return child_step(task, features, {"online": False})
 
 
 @stage("predict")
@@ -34,7 +35,13 @@ def watch(task: TaskContext) -> dict[str, object]:
     return child_step(task, monitor) if _has_production(task) else _skip(task)
 
 
-@flow("arrival", stages=4)
+@stage("online")
+def bring_online(task: TaskContext) -> dict[str, object]:
+    """The newest rows of the views, for questions by entity; nothing before this stage waits for them."""
+    return child_step(task, materialize)
+
+
+@flow("arrival", stages=5)
 def arrival(run: RunContext) -> dict[str, object]:
     """Follow new data from the files to the alerts; what has nothing to do says so."""
     taken = take_in(run)
@@ -44,6 +51,7 @@ def arrival(run: RunContext) -> dict[str, object]:
     summary: dict[str, object] = {"ingest": taken, "features": build(run)}
     summary["predict"] = answer(run)
     summary["monitor"] = watch(run)
+    summary["online"] = bring_online(run)
     return summary
 
 

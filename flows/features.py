@@ -21,11 +21,18 @@ def describe(task: TaskContext) -> int:
 
 @flow("features", stages=4)
 def features(run: RunContext) -> dict[str, object]:
-    """Build the views of a project and bring them online; gives the version, whether it is new, and its digest."""
+    """Build the views of a project and bring them online; gives the version, whether it is new, and its digest.
+
+    With the parameter `online` false a flow that contains this one brings them online later (`materialize`).
+    """
+    online = run.parameters.get("online", True)
+    if not online:
+        run.plan(2)
     built = build(run)
     describe(run)
-    publish(run)
-    verify(run)
+    if online:
+        publish(run)
+        verify(run)
     return {
         "feature_set": built.id,
         "version": built.version,

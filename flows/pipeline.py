@@ -1,7 +1,7 @@
 """The pipeline flow: raw files to a registered version, and to production when asked; each step a run of its own."""
 
 from app.services.running import RunContext, TaskContext
-from flows.arrival import build, take_in
+from flows.arrival import bring_online, build, take_in
 from flows.deploy import deploy
 from flows.harness import child_step, flow, main, stage
 from flows.predict import predict
@@ -28,17 +28,21 @@ def answer(task: TaskContext) -> dict[str, object]:
     return child_step(task, predict)
 
 
-@flow("pipeline", stages=5)
+@flow("pipeline", stages=6)
 def pipeline(run: RunContext) -> dict[str, object]:
-    """Ingest, build, train; with the parameter `promote` also deploy and predict."""
+    """Ingest, build, train; with the parameter `promote` also deploy and predict; then the features go online."""
     take_in(run)
     build(run)
     trained = fit(run)
     model, _, version = str(trained["model"]).partition("/")
     if not run.parameters.get("promote"):
+        run.plan(4)
+        bring_online(run)
         return trained
     promote(run, int(version))
-    return {**trained, "production": f"{model}/{version}", **answer(run)}
+    summary = {**trained, "production": f"{model}/{version}", **answer(run)}
+    bring_online(run)
+    return summary
 
 
 if __name__ == "__main__":

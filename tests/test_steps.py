@@ -95,6 +95,15 @@ def test_there_are_features() -> None:
 """
 
 
+RATES = """town,rate,at
+ulm,3.5,2023-12-31T00:00:00Z
+bonn,4.5,2023-12-31T00:00:00Z
+ulm,3.75,2024-02-01T00:00:00Z
+bonn,4.75,2024-02-01T00:00:00Z
+ulm,4,2024-03-01T00:00:00Z
+"""
+
+
 class Shell:
     """A workspace and the command line in it."""
 
@@ -160,7 +169,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
     made.git("add", "--all")
     made.git("commit", "--quiet", "-m", "homes")
     made.deliver("homes", "a.csv", homes(0, 300))
-    made.deliver("rates", "a.csv", "town,rate,at\nulm,3.5,2023-12-31T00:00:00Z\nbonn,4.5,2023-12-31T00:00:00Z\n")
+    made.deliver("rates", "a.csv", RATES)
     made.tm("data", "ingest")
     made.tm("features", "build")
     return made
@@ -221,7 +230,8 @@ def test_7_a_change_of_rules_names_what_caused_it(shell: Shell) -> None:
         )
     )
 
-    built = shell.tm("features", "build", "--caused-by", "feedback:twice-the-size")
+    cause = shell.tm("runs", "ls")[-1]["run"]
+    built = shell.tm("features", "build", "--caused-by", f"run:{cause}")
     edges = shell.tm("lineage", f"features:{built['features']}")["edges"]
 
     assert "caused_by" in {edge["kind"] for edge in edges}
@@ -306,7 +316,7 @@ def test_18_the_version_of_features_that_a_model_refers_to_cannot_be_removed(she
     told = shell.tm("features", "prune", str(version), ok=False)
 
     assert trained
-    assert "homes/1" in told or "v1" in told
+    assert "model version" in told
 
 
 def test_20_twice_the_same_input_is_the_same_model(shell: Shell, trained: str) -> None:

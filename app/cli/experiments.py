@@ -27,6 +27,10 @@ def run(
         str | None, typer.Option("--from", help="A run of a search: train as its best trial was configured.")
     ] = None,
     trial: Annotated[int | None, typer.Option(min=0, help="With --from: another trial than the best.")] = None,
+    features_version: Annotated[
+        int | None, typer.Option("--features", min=1, help="A version of the features; default: the newest.")
+    ] = None,
+    training_set: Annotated[str | None, typer.Option("--training-set", help="A training set: NAME or NAME/V.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Ask for the run and do not wait for it.")] = False,
     json: Json = False,
 ) -> None:
@@ -40,7 +44,10 @@ def run(
                 say("no features yet: ingest and build them first")
             for flow in ("ingest", "features"):
                 run_flow(place, store, name, flow, quiet=json)
-        wishes = {"rounds": rounds, "from": source, "trial": trial}
+        wishes = {
+            "rounds": rounds, "from": source, "trial": trial, "feature_set": features_version,
+            "training_set": training_set,
+        }  # fmt: skip
         parameters: dict[str, object] = {key: value for key, value in wishes.items() if value is not None}
         row = run_flow(place, store, name, "train", parameters, detach=detach, quiet=json)
         shown: dict[str, object] = {"run": row.key, "state": row.state}

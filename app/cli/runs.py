@@ -100,6 +100,7 @@ def show(run: RunKey, workspace: WorkspaceDir = None, json: Json = False) -> Non
         **{name: value for name, value in _as_dict(detail.row).items() if name not in ("id", "key")},
         **{name: value for name, value in _as_dict(detail).items() if name not in ("row", "parameters")},
         "verdict": judged_of(detail.row.state, detail.row.error, parameters) if detail.row.flow == "train" else None,
+        "device": usage.device if usage else None,
         "usage": usage,
         "estimate": estimate,
         "admissions": admissions,

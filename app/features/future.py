@@ -37,9 +37,9 @@ def leak(
     Rows are matched by keys, repeated ones in their order. A row that only the whole has is a leak, unless
     `rows_may_go`; one that only `seen` has is a leak too.
 
-    >>> all_of_it = pd.DataFrame({"k": ["a", "b"], "next": [2.0, None]})
-    >>> leak(all_of_it, all_of_it.assign(next=[None, None]), ["k"], rows_may_go=False)
-    Leak(column='next', rows=1, example="k=a: 2.0, but nan without later rows")
+    >>> all_of_it = pd.DataFrame({"k": ["a", "b"], "next": [2.0, 3.0]})
+    >>> leak(all_of_it, all_of_it.assign(next=[1.0, 3.0]), ["k"], rows_may_go=False)
+    Leak(column='next', rows=1, example='k=a: 2.0, but 1.0 without later rows')
     """
     turn = [frame.groupby(list(keys), dropna=False).cumcount().to_numpy() for frame in (whole, seen)]
     identity = [*keys, "\x00turn"]

@@ -10,6 +10,7 @@ from app.domain.errors import BadInput, Refused, Unavailable
 from app.domain.problem import Task
 from app.learning.calibration import SMALLEST, Calibration
 from app.learning.formats import Format
+from app.learning.openmp import wait_passively
 from app.learning.package import Package
 from app.learning.signature import RecordEncoder, Signature
 
@@ -145,6 +146,7 @@ def append_calibration(model: Any, calibration: Calibration, signature: Signatur
 
 def _convert(package: Package, width: int) -> Any:
     if package.format is Format.LIGHTGBM_TEXT:
+        wait_passively()
         import lightgbm
 
         tools = _library("onnxmltools")

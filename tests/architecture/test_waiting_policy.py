@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BARE = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"} | {"PYTHONPATH": str(ROOT)}
-WAYS = ("wait_passively", "VARIABLE: PASSIVE", "make_dataset")
+WAYS = ("wait_passively", "VARIABLE: PASSIVE", "make_dataset", 'setdefault("OMP_WAIT_POLICY", "PASSIVE")')
 ENTRY = """
 import importlib, os, sys
 sys.argv = ["x", "--help"]

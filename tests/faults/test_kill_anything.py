@@ -101,6 +101,7 @@ def tasks_in(store: Store, state: str) -> int:
     return int(store.reader.value("SELECT count(*) FROM task WHERE state = :state", {"state": state}))
 
 
+@pytest.mark.faults
 def test_a_pipeline_without_a_server_that_is_killed_is_healed_and_runs_again(
     store: Store, workspace: Workspace, tmp_path: Path
 ) -> None:

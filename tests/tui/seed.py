@@ -41,7 +41,7 @@ from app.store.tables import (
 )
 from tests.tui.seed_ci import seed_ci
 from tests.tui.seed_judgement import manifest_of
-from tests.tui.seed_trials import seed_trials
+from tests.tui.seed_trials import search_run, seed_trials
 from tests.tui.seed_words import NOW, ago, digest_of
 
 HOSTILE = "\x1b]52;c;aGFjaw==\x07 [/x] [@click=app.quit]click[/] \u202egnp.exe\u200b\x9b31m\nnext"
@@ -67,11 +67,12 @@ def seed(store: Store, *, runs: int = 40, hostile: bool = False) -> Seeded:
         session.flush()
         assert project.id is not None
         seed_ci(session, project.id, evil)
+        search = search_run(session, project.id)
         old = _runs(session, project.id, runs)
         running, failed = _now_running(session, project.id, evil)
         snapshots = _data(session, project.id, old[0], evil)
         features = _features(session, project.id, old[0], snapshots)
-        seed_trials(session, project.id, features, evil)
+        seed_trials(session, project.id, search, features, evil)
         versions = _versions(session, project.id, features, old)
         alert = _monitoring(session, project.id, versions[2], old[0], evil)
         _services(session)
@@ -119,7 +120,10 @@ def _runs(session: Session, project: int, count: int) -> list[int]:
         )
     connection = session.connection()
     connection.execute(insert(Run), rows)
-    found = [int(row[0]) for row in connection.exec_driver_sql("SELECT id FROM run WHERE flow <> 'ci' ORDER BY id")]
+    found = [
+        int(row[0])
+        for row in connection.exec_driver_sql("SELECT id FROM run WHERE flow NOT IN ('ci', 'experiment') ORDER BY id")
+    ]
     metrics = []
     for at, run in enumerate(found):
         if at % len(FLOWS) == 0:

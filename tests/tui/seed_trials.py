@@ -15,8 +15,8 @@ STATES = {5: TrialState.PRUNED, 8: TrialState.FAILED, 9: TrialState.RUNNING}
 KINDS = ("dummy", "naive", "lightgbm", "logistic")
 
 
-def seed_trials(session: Session, project: int, features: int, evil: str) -> None:
-    """One search under way, with texts that are hostile when asked."""
+def search_run(session: Session, project: int) -> Run:
+    """The run of a search that is under way."""
     run = Run(
         key=digest_of("search")[:12], flow="experiment", project_id=project, state=RunState.RUNNING,
         cause=CauseKind.PERSON, requested_by="ana", requested_at=ago(minutes=9), started_at=ago(minutes=9), stages=4,
@@ -24,6 +24,11 @@ def seed_trials(session: Session, project: int, features: int, evil: str) -> Non
     )  # fmt: skip
     session.add(run)
     session.flush()
+    return run
+
+
+def seed_trials(session: Session, project: int, run: Run, features: int, evil: str) -> None:
+    """What that search has tried, with texts that are hostile when asked."""
     assert run.id is not None
     task = Task(
         run_id=run.id, name="search", ordinal=3, state=TaskState.RUNNING, says="trial 9 (lightgbm): auc 0.7011",

@@ -43,7 +43,7 @@ async def test_new_rows_neither_move_the_cursor_off_its_run_nor_the_picture(room
         add_runs(store, 12)
         for _ in range(40):
             await pilot.pause(0.05)
-            if grid.window.total == 57:
+            if grid.window.total == 58:
                 break
 
         assert grid.cursor_id == chosen
@@ -115,12 +115,12 @@ async def test_a_frozen_picture_stays_and_says_so(room: Room, store: Store) -> N
         await pilot.press("f")
         add_runs(store, 3)
         await pilot.pause(0.4)
-        assert runs_of(app).window.total == 45
+        assert runs_of(app).window.total == 46
         assert "frozen" in text_of(app)
         await pilot.press("f")
         await pilot.pause(0.4)
 
-        assert runs_of(app).window.total == 48
+        assert runs_of(app).window.total == 49
 
 
 async def test_a_store_that_cannot_be_read_leaves_the_picture_and_says_stale(room: Room) -> None:
@@ -139,7 +139,7 @@ async def test_a_store_that_cannot_be_read_leaves_the_picture_and_says_stale(roo
 
         assert "stale" in text_of(app)
         assert "OSError: disk \\e[31mI/O error" in text_of(app)
-        assert runs_of(app).window.total == 45
+        assert runs_of(app).window.total == 46
 
 
 async def test_an_empty_workspace_says_one_sentence_one_key_and_one_command(workspace: object, store: Store) -> None:

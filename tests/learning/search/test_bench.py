@@ -14,6 +14,8 @@ from app.learning.search.study import Candidate
 from app.learning.search.trial import Material, run_trial
 from tests.learning.search.made import COLUMNS, FOLDS, QUESTION, ROWS, TARGET, bench
 
+pytestmark = pytest.mark.faults
+
 PLAIN = Candidate("lightgbm", {"num_leaves": 7}, 20, 7)
 
 
