@@ -1,6 +1,7 @@
 """What runs were expected to need and needed, what was decided about them, and whether they were made again."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from app.store.queries.rows import made
 from app.store.reader import Reader
@@ -85,10 +86,12 @@ def usage_of(reader: Reader, run: str) -> UsageRow | None:
 
 def written_per_day(reader: Reader, *, looked_at: int = 200) -> float:
     """Bytes a day that the newest runs wrote, as far as their samples know; 0 before the first run."""
-    sql = """SELECT coalesce(sum(s.written_bytes), 0) AS written,
-        max(julianday(max(r.started_at)) - julianday(min(r.started_at)), 1.0) AS days
+    sql = """SELECT coalesce(sum(s.written_bytes), 0) AS written, min(r.started_at) AS first, max(r.started_at) AS last
         FROM (SELECT id, started_at FROM run WHERE started_at IS NOT NULL ORDER BY id DESC LIMIT :looked_at) r
         JOIN resource_sample s ON s.run_id = r.id AND s.seq =
         (SELECT max(seq) FROM resource_sample WHERE run_id = r.id)"""
     row = reader.rows(sql, {"looked_at": looked_at})[0]
-    return float(row["written"] or 0) / float(row["days"] or 1.0)
+    if row["first"] is None:
+        return 0.0
+    lasted = datetime.fromisoformat(row["last"]) - datetime.fromisoformat(row["first"])
+    return float(row["written"]) / max(lasted / timedelta(days=1), 1.0)
