@@ -189,8 +189,22 @@ def test_the_gateway_answers_behind_its_token(shell: Shell) -> None:
     assert 0 < answer["predictions"][0] < 1
 
 
+def test_a_closer_look_shows_profile_features_reasons_and_a_card(shell: Shell) -> None:
+    told = shell.run(BLOCKS[4])
+
+    assert "0 differences" in told
+    shell.run("test -s card.html")
+
+
+def test_a_commit_is_checked_and_delivered(shell: Shell) -> None:
+    shell.run(BLOCKS[5])
+
+    (verdict,) = shell.json("trainmaster ci ls --json")
+    assert (verdict["verdict"], len(verdict["bundle"])) == ("green", 64)
+
+
 def test_april_brings_an_alert_and_a_retrain_that_the_alert_started(shell: Shell) -> None:
-    shell.run(BLOCKS[4])
+    shell.run(BLOCKS[6])
 
     def trained_by_an_alert() -> list[dict[str, Any]]:
         runs: list[dict[str, Any]] = shell.json("trainmaster runs ls --flow train --json")
@@ -205,7 +219,7 @@ def test_april_brings_an_alert_and_a_retrain_that_the_alert_started(shell: Shell
     versions = {v["version"]: v for v in shell.json("trainmaster models ls --json")}
     assert (versions[1]["stage"], versions[2]["stage"]) == ("production", "staging")
     assert versions[2]["run"] == found[0]["run"]
-    for command in BLOCKS[5].strip().splitlines():
+    for command in BLOCKS[7].strip().splitlines():
         assert shell.run(command).strip(), command
 
 
@@ -238,7 +252,7 @@ def test_a_version_is_promoted_and_taken_back_from_the_keyboard_in_a_terminal(sh
 
 
 def test_a_version_is_promoted_and_taken_back_from_the_shell(shell: Shell) -> None:
-    promote, rollback, listing, verify = BLOCKS[6].strip().splitlines()
+    promote, rollback, listing, verify = BLOCKS[8].strip().splitlines()
     before = shell.run(BLOCKS[3])
 
     shell.run(promote)
@@ -255,15 +269,15 @@ def test_a_version_is_promoted_and_taken_back_from_the_shell(shell: Shell) -> No
 
 
 def test_own_data_becomes_a_model(shell: Shell) -> None:
-    shell.run(BLOCKS[7])
+    shell.run(BLOCKS[9])
 
     wine = [v for v in shell.json("trainmaster models ls --json") if v["model"] == "wine"]
     assert wine[0]["metrics"]["accuracy"] > 0.8
 
 
 def test_plain_prefect_runs_a_deployment_and_no_server_is_needed_either(shell: Shell) -> None:
-    shell.run(BLOCKS[8])
-    shell.run(BLOCKS[9])
+    shell.run(BLOCKS[10])
+    shell.run(BLOCKS[11])
 
     def three_more() -> bool:
         runs = shell.json("trainmaster runs ls --flow train --project flight-delay --json")
@@ -275,9 +289,9 @@ def test_plain_prefect_runs_a_deployment_and_no_server_is_needed_either(shell: S
 def test_down_leaves_no_process_and_a_sound_store(shell: Shell) -> None:
     pids = [row["pid"] for row in shell.json("trainmaster status --json")]
 
-    shell.run(BLOCKS[10])
+    shell.run(BLOCKS[12])
 
-    assert len(BLOCKS) == 11
+    assert len(BLOCKS) == 13
     assert not any(runs_still(pid) for pid in pids if pid)
     assert shell.json("trainmaster store fsck --json")["ok"] is True
     assert shell.json("trainmaster audit verify --json")["ok"] is True

@@ -119,7 +119,7 @@ def _tensor(tensor: Any, rest: bytes) -> tuple[str, list[int], list[Any], bytes]
         raise Malformed(400, "shape must be [rows] or [rows, columns]", field=name)
     if shape[0] > MAX_RECORDS:
         raise Malformed(413, f"at most {MAX_RECORDS:,} rows a request", field=name)
-    if kind != "BYTES" and kind not in NUMBERS:
+    if not isinstance(kind, str) or (kind != "BYTES" and kind not in NUMBERS):
         raise Malformed(400, "datatype must be BYTES, BOOL, or a number of the protocol", field=name)
     count = math.prod(shape)
     parameters = tensor.get("parameters")

@@ -100,6 +100,7 @@ async def test_binary_tensors_are_read(client: httpx.AsyncClient) -> None:
         ({"inputs": [{**HOUR, "shape": [-1]}, CARRIER]}, "hour"),
         ({"inputs": [{**HOUR, "shape": [2, 2]}, CARRIER]}, "hour"),
         ({"inputs": [{**HOUR, "datatype": "STRING"}, CARRIER]}, "hour"),
+        ({"inputs": [{**HOUR, "datatype": ["FP64"]}, CARRIER]}, "hour"),
         ({"inputs": [{**HOUR, "data": ["s3cr3t", "s3cr3t"]}, CARRIER]}, "hour"),
         ({"inputs": [{**HOUR, "data": [[1], [2, 3]], "shape": [2, 1]}, CARRIER]}, "hour"),
         ({"inputs": [{**HOUR, "shape": [1], "data": [1]}, CARRIER]}, "inputs"),
