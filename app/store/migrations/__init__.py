@@ -1,9 +1,9 @@
 """Revisions of the schema, oldest first; Alembic runs them, driven by `app.store.migrate`."""
 
-RELEASED = ("0001", "0002")
+RELEASED: tuple[str, ...] = ("0001", "0002")
 """Revisions that stores out there have: never changed again."""
 
-REVISIONS = (*RELEASED,)
+REVISIONS: tuple[str, ...] = (*RELEASED,)
 """Every revision this Trainmaster knows, the one in the making last; it works with the last."""
 
 HEAD = REVISIONS[-1]
