@@ -5,10 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from app.domain.workspace import Workspace
 from app.services.workspaces import make_workspace, open_store
 from app.store.engine import Store
+
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")  # the machine is shared: how long an example takes says nothing about the code
 
 
 @pytest.fixture(scope="session")
