@@ -224,6 +224,7 @@ def test_a_store_of_the_first_revision_keeps_its_rows_and_gets_the_newest_schema
             f" '{at}', '{{}}', '{{}}', 0, '', '')"
         )
         run("INSERT INTO metric (run_id, key, value) VALUES (7, 'auc', 0.5)")
+        run("INSERT INTO parameter (run_id, key, value) VALUES (7, 'rounds', '300'), (7, 'learner', 'lightgbm')")
     old.close()
     new = Store.of_file(file)
 
@@ -234,3 +235,5 @@ def test_a_store_of_the_first_revision_keeps_its_rows_and_gets_the_newest_schema
     assert schema_of(file) == schema_of(tmp_path / "declared.db")
     assert new.reader.value("SELECT key FROM run WHERE id = 7") == "a"
     assert new.reader.value("SELECT value FROM metric WHERE run_id = 7") == 0.5
+    assert new.reader.value("SELECT number FROM parameter WHERE key = 'rounds'") == 300
+    assert new.reader.value("SELECT number FROM parameter WHERE key = 'learner'") is None

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from app.domain.errors import TrainmasterError
 from app.domain.text import visible
 from app.domain.workspace import Workspace
 from app.services.features.sources import code_of
@@ -46,7 +47,7 @@ def search(reader: Reader, workspace: Workspace, words: str, *, limit: int = 50)
     for name in project_names(workspace):
         try:
             project = open_project(workspace, name)
-        except Exception:  # noqa: S112 - a broken project must not hide the others
+        except (TrainmasterError, OSError):  # a broken project must not hide the others
             continue
         hits += list(_hits(reader, project, wanted))
     return sorted(hits, key=lambda hit: (-hit.score, hit.project, hit.view))[:limit]
@@ -114,7 +115,7 @@ def _code(project: OpenProject) -> dict[str, list[_Text]]:
     found: dict[str, list[_Text]] = {}
     try:
         texts = code_of(project)
-    except Exception:
+    except (TrainmasterError, OSError):
         return {}
     for text in texts.values():
         try:

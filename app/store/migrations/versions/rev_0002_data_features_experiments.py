@@ -1,5 +1,7 @@
 """What revision 0002 adds to 0001."""
 
+import math
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -433,6 +435,23 @@ def upgrade() -> None:
 
     with op.batch_alter_table("source_file", schema=None) as batch_op:
         batch_op.add_column(sa.Column("version", sa.String(), nullable=True))
+
+    _read_numbers()
+
+
+def _read_numbers() -> None:
+    """Old parameters that write a finite number get it beside their text, so that `params.rounds = 300` finds them."""
+    connection = op.get_bind()
+    found = []
+    for run, key, value in connection.execute(sa.text("SELECT run_id, key, value FROM parameter")):
+        try:
+            number = float(value)
+        except ValueError:
+            continue
+        if math.isfinite(number) and "_" not in value:
+            found.append({"run": run, "name": key, "number": number})
+    if found:
+        connection.execute(sa.text("UPDATE parameter SET number = :number WHERE run_id = :run AND key = :name"), found)
 
 
 def downgrade() -> None:
