@@ -3,7 +3,7 @@
 RELEASED: tuple[str, ...] = ("0001", "0002")
 """Revisions that stores out there have: never changed again."""
 
-REVISIONS: tuple[str, ...] = (*RELEASED,)
+REVISIONS: tuple[str, ...] = (*RELEASED, "0003")
 """Every revision this Trainmaster knows, the one in the making last; it works with the last."""
 
 HEAD = REVISIONS[-1]
