@@ -69,18 +69,13 @@ def show(alert: Key, workspace: WorkspaceDir = None, json: Json = False) -> None
         decided = [one for one in monitoring.decisions(reader, limit=1000) if one.alert == row.key]
         told = notices_of(reader, row.key)
     found = _fields(row)
-    emit(
-        {**found, "decisions": decided, "notices": told},
-        as_json=json,
-        human=lambda: (
-            (
-                fields({name: value for name, value in found.items() if value not in (None, "", 0)}),
-                fields({f"decision {one.key}": one.reason for one in decided}),
-                fields({f"told {one.hook}": f"{one.state}, {one.tries} tries {one.last_error}" for one in told}),
-            )
-            and None
-        ),
-    )
+
+    def human() -> None:
+        fields({name: value for name, value in found.items() if value not in (None, "", 0)})
+        fields({f"decision {one.key}": one.reason for one in decided})
+        fields({f"told {one.hook}": f"{one.state}, {one.tries} tries {one.last_error}" for one in told})
+
+    emit({**found, "decisions": decided, "notices": told}, as_json=json, human=human)
 
 
 @commands.command()

@@ -1,4 +1,4 @@
-"""The life of an alert: opened, seen again, within its limit again, resolved; each in the transaction of its evidence."""
+"""The life of an alert: opened, seen again, quiet, resolved; each in the transaction of its evidence."""
 
 import math
 from dataclasses import dataclass

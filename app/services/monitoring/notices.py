@@ -1,4 +1,4 @@
-"""Who is to be told of an alert: rows first, one a hook and group, so that nothing is lost and a storm stays one line."""
+"""Who is to be told of an alert: rows first, one a hook and group, so that nothing is lost and a storm is one line."""
 
 import json
 from datetime import datetime, timedelta

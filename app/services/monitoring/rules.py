@@ -1,4 +1,4 @@
-"""Where the rules of alerts stand: a project's in its project.toml, the machine's and the services' in trainmaster.toml."""
+"""Where the rules of alerts stand: a project's in project.toml, those of machine and services in trainmaster.toml."""
 
 import tomllib
 

@@ -1,4 +1,4 @@
-"""What the watcher looked at besides data: signals of health, their past, heartbeats; and who is to be told of alerts."""
+"""What is watched besides data: signals of health, their past, heartbeats; and who is to be told of alerts."""
 
 from datetime import datetime
 

@@ -22,7 +22,7 @@ EXPLAINED = 0.45
 
 @dataclass(frozen=True)
 class Explained:
-    """An alert with the look at which its signal was last good, the first bad one, and the suspects, likeliest first."""
+    """An alert, the look at which its signal was last good, the first bad one, and the suspects, likeliest first."""
 
     alert: AlertRow
     good: Look | None

@@ -109,7 +109,7 @@ def _number(name: str, new: Document, before: Sequence[Document]) -> list[Differ
         return [Difference(name, strength(change, max(spread, 0.03)), says)]
 
     def away(one: Sequence[float]) -> float:
-        return sum(abs(a - b) for a, b in zip(one, usual, strict=True)) / len(usual) / scale
+        return float(sum(abs(a - b) for a, b in zip(one, usual, strict=True)) / len(usual) / scale)
 
     spread = max((away(one) for one in quantiles), default=0.0)
     middle = now[len(now) // 2]
@@ -150,7 +150,7 @@ def _category(
     found = []
     fresh = {value: share for value, share in now.items() if value not in named}
     if fresh and (whole or sum(fresh.values()) > 0.2):
-        value, share = max(fresh.items(), key=lambda each: each[1])
+        value = max(fresh, key=lambda each: fresh[each])
         says = f"{name} has new values in {sum(fresh.values()):.0%} of the rows, such as {value!r}"
         found.append(Difference(name, strength(sum(fresh.values()), 0.01), says))
     usual = {value: statistics.median([one.get(value, 0.0) for one in shares]) for value in named}

@@ -111,8 +111,9 @@ def _events(reader: Reader, case: Case) -> list[Suspect]:
         kind = "environment" if row["signal"].startswith("environment.") else "machine"
         found.append(Suspect(kind, row["signal"], row["says"], 0.4, row["opened_at"], (), ""))
     broken = reader.rows(
-        "SELECT key, flow, state, error, finished_at AS at FROM run WHERE state IN ('failed', 'crashed') AND "
-        "finished_at > :since AND finished_at <= :until AND project_id = (SELECT id FROM project WHERE name = :project) "
+        "SELECT key, flow, state, error, finished_at AS at FROM run WHERE state IN ('failed', 'crashed') "
+        "AND finished_at > :since AND finished_at <= :until "
+        "AND project_id = (SELECT id FROM project WHERE name = :project) "
         "ORDER BY id DESC LIMIT 3",
         bound,
     )
