@@ -130,7 +130,7 @@ class ContractTab(DataTab):
         command = f"trainmaster data agree {source} --role ROLE --reason REASON"
         lines = [
             *fact("What changes", f"the requirement of {source}, as project.toml has it now, is signed for a role"),
-            *fact("Agreed", "when two roles have signed; a change of it asks for new signatures"),
+            *fact("Agreed", "when two people of two roles have signed; a change of it asks for new signatures"),
             *fact("Who is told", "the audit log"),
             *fact("Same as", command, "dim"),
         ]
