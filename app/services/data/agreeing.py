@@ -46,8 +46,8 @@ class Agreed:
         if len(self.roles) >= NEEDED:
             always = f"signed by {', '.join(self.roles)}, always {visible(self.people[0], longest=60)}"
             return f"the requirement of {self.source} is {always}; one more person is to agree"
-        signed = f"signed by {self.roles[0]}; one more role is" if self.roles else "not signed; two roles are"
-        return f"the requirement of {self.source} is {signed} to agree"
+        so_far = f"signed by {self.roles[0]}; one more role is" if self.roles else "not signed; two roles are"
+        return f"the requirement of {self.source} is {so_far} to agree"
 
 
 def agree(store: Store, project: OpenProject, source: str, role: Role, *, by: str, reason: str = "") -> Agreed:
@@ -105,7 +105,7 @@ def agreement_of(store: Store, project: OpenProject, source: str) -> Agreed:
 
 
 def require_agreement(store: Store, project: OpenProject, source: str) -> None:
-    """Raise Refused when `sign_off` is required and two people of two roles have not signed the requirement as it stands."""
+    """Raise Refused when `sign_off` is required and the requirement as it stands is not agreed."""
     if declared_source(project, source).sign_off != "required":
         return
     agreed = agreement_of(store, project, source)

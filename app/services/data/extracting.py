@@ -68,15 +68,15 @@ def known_of(session: Session, project_id: int, source: str) -> Known:
     )
     chains: dict[str, tuple[str, ...]] = {}
     versions: dict[str, str] = {}
-    cursor = None
+    cursor = newest = None
     for path, digest, version, watermark in session.execute(query).all():
         chains[path] = (*chains.get(path, ()), digest)
-        if version is not None:
-            versions[path] = version
         if path.startswith(INCREMENTAL):
-            cursor = watermark
+            cursor, newest = watermark, version
+        elif version is not None:
+            versions[path] = version
     digests = frozenset(digest for chain in chains.values() for digest in chain)
-    return Known(Past(cursor, versions, has_begun=bool(chains)), digests, chains)
+    return Known(Past(cursor, newest, versions, has_begun=bool(chains)), digests, chains)
 
 
 def _returned(digest: str, before: str) -> str:
