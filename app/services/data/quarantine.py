@@ -97,9 +97,12 @@ def repair(
         wrong = f"the row has no column {visible(strange[0])!r}" if strange else "no value was given"
         raise Usage(wrong, next_step=f"choose from: {visible(names, longest=400)}")
     repairs = {**json.loads(row.repairs), **values}
-    whole = {**delivered, **repairs}
     declared = declared_source(project, snapshot.source)
-    broken = repairing.broken_by(whole, declared, name=snapshot.source, where=row.file)
+    whole = {**delivered, **repairs}
+    found = repairing.values_of(row.rule, whole)
+    broken = (
+        found if isinstance(found, str) else repairing.broken_by(found, declared, name=snapshot.source, where=row.file)
+    )
     private = {name for name, rule in declared.columns.items() if rule.is_private}
     shown = {name: "(private)" if name in private else value for name, value in values.items()}
     with store.write() as session:
@@ -130,7 +133,7 @@ def release(store: Store, project: OpenProject, row_ids: Sequence[int], *, by: s
             )
         declared = declared_source(project, root.source)
         candidates = [
-            repairing.Candidate(row.row_number, {**json.loads(row.content), **json.loads(row.repairs)})
+            repairing.candidate(row.row_number, row.rule, {**json.loads(row.content), **json.loads(row.repairs)})
             for row in family.rows
         ]
         with store.read() as session:
