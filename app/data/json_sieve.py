@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.domain.project import ColumnRule
+from app.domain.states import UNREADABLE
 from app.domain.text import visible
 
-UNREADABLE = "line.unreadable"
-"""The rule that a line breaks which is no JSON object; its content is the text of the line."""
 LONGEST_KEPT = 10_000
 KINDS = {"integer": "number", "number": "number", "text": "text", "time": "text", "boolean": "boolean"}
 

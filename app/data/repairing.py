@@ -10,10 +10,11 @@ import pandas as pd
 import pyarrow as pa
 
 from app.data.contract import Rejected, check
-from app.data.json_sieve import UNREADABLE, row_of
+from app.data.json_sieve import row_of
 from app.data.snapshots import Packed, pack_table
 from app.domain.errors import Refused
 from app.domain.project import ColumnRule, Source
+from app.domain.states import UNREADABLE
 from app.domain.text import visible
 
 Kind = Literal["integer", "number", "text", "boolean", "time"]

@@ -13,6 +13,7 @@ from app.services.data.quarantine import (
     reject,
     release,
     repair,
+    reveal,
 )
 from app.services.data.reading import (
     declared_source,
@@ -59,6 +60,7 @@ __all__ = [
     "repair",
     "require_agreement",
     "resolve_ticket",
+    "reveal",
     "set_secret",
     "snapshot_bytes",
     "source_states",
