@@ -120,3 +120,7 @@ class TicketState(StrEnum):
     TAKEN = "taken"
     RESOLVED = "resolved"
     DECLINED = "declined"
+
+
+UNREADABLE = "line.unreadable"
+"""The rule that a stream's line breaks which is no JSON object; its content is the text of the line."""
