@@ -99,8 +99,7 @@ class Entities:
             status = self._workspace.project_file(project).stat()
             stamp = (status.st_mtime_ns, status.st_size)
             if known is None or known.stamp != stamp:
-                declared = getattr(open_project(self._workspace, project).file, "serving", None)
-                known = _Rules(stamp, getattr(declared, "features", Freshness()))
+                known = _Rules(stamp, open_project(self._workspace, project).file.serving.features)
                 self._rules[project] = known
         except (OSError, BadInput, NotFound):
             return known.freshness if known is not None else Freshness()

@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from app.domain.project.freshness import Freshness
 from app.domain.project.section import Section, Share
 
 
@@ -28,6 +29,7 @@ class Serving(Section):
     maximum_disagreement: Share | None = None
     maximum_latency_ratio: float | None = Field(default=None, gt=0)
     tolerance: float = Field(default=0.0, ge=0)
+    features: Freshness = Field(default_factory=Freshness)
 
     @property
     def asked(self) -> bool:
