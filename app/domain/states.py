@@ -110,6 +110,14 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+class NoticeState(StrEnum):
+    """A notification's life: a row that waits, then sent, or given up after its tries."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    GIVEN_UP = "given-up"
+
+
 class ServiceState(StrEnum):
     """A supervised process's life."""
 

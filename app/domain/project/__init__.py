@@ -1,5 +1,6 @@
 """`project.toml`: charter, problem, requirement, sources, views, split, learner, gates, serving and monitoring."""
 
+from app.domain.project.alerts import AlertRule, Alerts, Health, Hook
 from app.domain.project.charter import Charter, Problem
 from app.domain.project.evaluation import Card, Evaluation
 from app.domain.project.file import ProjectFile, canonical_json, parse_project
@@ -13,12 +14,16 @@ from app.domain.project.sources import ColumnRule, Source
 from app.domain.project.views import Spine, View
 
 __all__ = [
+    "AlertRule",
+    "Alerts",
     "Card",
     "Charter",
     "ColumnRule",
     "Evaluation",
     "Feedback",
     "Gates",
+    "Health",
+    "Hook",
     "Learner",
     "LearnerKind",
     "Monitoring",

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from app.domain.errors import BadInput
 from app.domain.ids import is_name
+from app.domain.project.alerts import Alerts
 from app.domain.project.charter import Charter, Problem
 from app.domain.project.evaluation import Card, Evaluation
 from app.domain.project.gates import Gates
@@ -62,6 +63,7 @@ class ProjectFile(Section):
     serving: Serving = Field(default_factory=Serving)
     monitoring: Monitoring = Field(default_factory=Monitoring)
     feedback: Feedback = Field(default_factory=Feedback)
+    alerts: Alerts = Field(default_factory=Alerts)
 
     @model_validator(mode="after")
     def _names_are_safe(self) -> Self:
