@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("runs:commands", "What ran, what runs, and why it failed."),
     "models": ("registry:commands", "Model versions, promotion and rollback."),
     "ci": ("ci:commands", "Check a commit and deliver it as a bundle that automated runs execute."),
-    "predict": ("predictions:commands", "Predict in batch, over the feature store."),
+    "predict": ("predictions:commands", "Ask the gateway by record or entity; predict in batch."),
     "monitor": ("monitoring:monitor", "Compare the newest window with the training profile."),
     "alerts": ("alerts:commands", "Alerts: list, acknowledge, mute, resolve, assign, explain."),
     "replay": ("start:replay", "Let the next month of the sample year arrive."),

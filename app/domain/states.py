@@ -80,6 +80,21 @@ class DeploymentState(StrEnum):
     FAILED = "failed"
 
 
+class RolloutState(StrEnum):
+    """A candidate's trial beside production: in the shadow, for a share of the entities, then one of three ends."""
+
+    SHADOW = "shadow"
+    CANARY = "canary"
+    PASSED = "passed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the candidate is no longer tried."""
+        return self not in (RolloutState.SHADOW, RolloutState.CANARY)
+
+
 class AlertState(StrEnum):
     """An alert's life."""
 
@@ -128,3 +143,7 @@ class TicketState(StrEnum):
     TAKEN = "taken"
     RESOLVED = "resolved"
     DECLINED = "declined"
+
+
+UNREADABLE = "line.unreadable"
+"""The rule that a stream's line breaks which is no JSON object; its content is the text of the line."""

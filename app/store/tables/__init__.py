@@ -15,6 +15,7 @@ from app.store.tables.lineage import LineageEdge
 from app.store.tables.monitoring import Alert, Decision, MonitorReport, Signal
 from app.store.tables.registry import GateResult, Model, ModelVersion, StageTransition
 from app.store.tables.reproduction import Reproduction
+from app.store.tables.rollouts import Rollout, RolloutWindow
 from app.store.tables.runs import LogLine, ResourceSample, Run, Task
 from app.store.tables.serving import Deployment, PredictionBatch
 from app.store.tables.trials import Experiment, Trial
@@ -58,6 +59,8 @@ __all__ = [
     "QuarantinedRow",
     "Reproduction",
     "ResourceSample",
+    "Rollout",
+    "RolloutWindow",
     "Run",
     "RunArtifact",
     "RunNote",
