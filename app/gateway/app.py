@@ -30,6 +30,7 @@ from app.gateway.protocols.open_inference import OPEN_INFERENCE, model_metadata,
 from app.gateway.protocols.plain import PLAIN
 from app.gateway.records import Malformed, check_records
 from app.gateway.security import Guard
+from app.gateway.store_metrics import StoreMetrics
 from app.store.engine import Store
 
 MAX_BODY_BYTES = 1_000_000
@@ -54,6 +55,7 @@ class Gateway:
 
     def __init__(self, workspace: Workspace, store: Store, *, token: str, max_in_flight: int = 64) -> None:
         self.metrics = Metrics()
+        self.store_metrics = StoreMetrics(store.reader)
         self.models = Models(store, self.metrics)
         self.log = PredictionLog(
             workspace.predictions, on_written=self.metrics.logged.inc, on_dropped=self.metrics.dropped.inc
@@ -236,7 +238,8 @@ class Gateway:
         """The metrics for Prometheus."""
         self.metrics.in_flight.set(self.asgi.in_flight)
         self.metrics.queued.set(self.log.queued_rows)
-        return Response(self.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        text = self.metrics.text() + await asyncio.to_thread(self.store_metrics.text)
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _nobody_answers(known: bool, *, failed: bool) -> Malformed:

@@ -54,6 +54,5 @@ def test_the_right_one_of_ten_planted_faults_is_among_the_first_three_for_eight(
         told.append(f"{'yes' if right else 'NO '} {fault.name} ({explained.alert.signal}): {names}")
         assert explained.took_s < 5
 
-    print(f"\n{found} of {len(FAULTS)}\n" + "\n".join(told))
     assert len(FAULTS) == 10
     assert found >= 8, "\n".join(told)
