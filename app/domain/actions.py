@@ -188,6 +188,18 @@ ACTIONS: tuple[Action, ...] = (
     Action("compare.right", "right", "run to the right", on=(COMPARE,), weight=10, short="next run"),
     Action("model.promote", "p", "promote", on=(REGISTRY,), needs=PROMOTE, weight=12),
     Action("alert.acknowledge", "a", "acknowledge", on=(MONITORING,), needs=OPERATE, weight=12),
+    Action(
+        "monitor.threshold",
+        "e",
+        "edit a limit, with its back-test",
+        on=(MONITORING,),
+        needs=OPERATE,
+        weight=9,
+        short="limit",
+    ),
+    Action(
+        "alert.resolve", "x", "resolve an alert by hand", on=(MONITORING,), needs=OPERATE, weight=7, short="resolve"
+    ),
     Action("monitor.retrain", "r", "retrain", on=(MONITORING,), needs=OPERATE, weight=11),
     Action("monitor.test", "t", "test now", on=(MONITORING,), needs=OPERATE, weight=10),
     Action(

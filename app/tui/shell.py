@@ -1,10 +1,12 @@
 """The rows that every screen shares: breadcrumb, places, footer, and the one line of a tiny terminal."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from app.domain.actions import PLACES, Keymap, sign
+from app.store.queries.health import silent
 from app.store.reader import Reader
 from app.tui import words
 from app.tui.lines import Line, Span, between, width_of
@@ -25,10 +27,12 @@ class State:
     critical: int = 0
     running: int = 0
     down: tuple[str, ...] = ()
+    silent: tuple[tuple[str, float], ...] = ()
+    """Services that should have spoken and have not, with for how many seconds."""
 
 
-def load(reader: Reader) -> State:
-    """Read the state of the shell."""
+def load(reader: Reader, now: datetime) -> State:
+    """Read the state of the shell; whoever looks at any screen hears of a monitor that has fallen silent."""
     found = reader.one(
         "SELECT (SELECT count(*) FROM alert WHERE state = 'open') AS alerts,"
         " (SELECT count(*) FROM alert WHERE state = 'open' AND severity = 'critical') AS critical,"
@@ -36,7 +40,8 @@ def load(reader: Reader) -> State:
     )
     services = reader.rows("SELECT name FROM service WHERE state <> 'up' ORDER BY name")
     assert found is not None
-    return State(found["alerts"], found["critical"], found["running"], tuple(row["name"] for row in services))
+    mute = tuple((beat.name, beat.silent_s or 0.0) for beat in silent(reader, now))
+    return State(found["alerts"], found["critical"], found["running"], tuple(row["name"] for row in services), mute)
 
 
 def crumbs(screen: "PlaceScreen", state: State, health: Health, control: "ControlRoom", width: int) -> Line:
