@@ -12,6 +12,7 @@ from app.services.features.checking import check
 from app.services.features.computing import Computed, compute
 from app.services.features.deployed import fit_of
 from app.services.features.future import ROWS_IN_A_BUILD, prove
+from app.services.features.locality import prove_local, unproved_parts
 from app.services.features.planning import Plan, Record, TablePlan, lost_tables, plan
 from app.services.features.reading import folder_of, info_of
 from app.services.features.sources import code_of
@@ -53,6 +54,7 @@ def build(task: TaskContext) -> FeatureSetBuilt:
     if changed:
         task.progress(1, 2, "testing that no rule reads the future")
         prove(run.store, project, planned, changed, rows=ROWS_IN_A_BUILD)
+    prove_local(run.store, project, planned, unproved_parts(planned), rows=ROWS_IN_A_BUILD)
     tables = {}
     for at, table in enumerate(planned.tables.values()):
         task.progress(len(planned.tables) + at, 2 * len(planned.tables), f"publishing {table.function}")
