@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ci": ("ci:commands", "Check a commit and deliver it as a bundle that automated runs execute."),
     "predict": ("predictions:commands", "Ask the gateway by record or entity; predict in batch."),
     "monitor": ("monitoring:monitor", "Compare the newest window with the training profile."),
-    "alerts": ("monitoring:alerts", "Alerts: list and acknowledge."),
+    "alerts": ("alerts:commands", "Alerts: list, acknowledge, mute, resolve, assign, explain."),
     "replay": ("start:replay", "Let the next month of the sample year arrive."),
     "lineage": ("lineage:command", "What a thing came from, and what came from it."),
     "audit": ("audit:commands", "Who did what: list, and verify the chain."),

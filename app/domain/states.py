@@ -110,6 +110,14 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+class NoticeState(StrEnum):
+    """A notification's life: a row that waits, then sent, or given up after its tries."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    GIVEN_UP = "given-up"
+
+
 class ServiceState(StrEnum):
     """A supervised process's life."""
 
@@ -135,3 +143,7 @@ class TicketState(StrEnum):
     TAKEN = "taken"
     RESOLVED = "resolved"
     DECLINED = "declined"
+
+
+UNREADABLE = "line.unreadable"
+"""The rule that a stream's line breaks which is no JSON object; its content is the text of the line."""

@@ -24,6 +24,7 @@ from app.features.online import (
 )
 from app.features.online_sqlite import SqliteOnline
 from app.learning.signature import Signature
+from app.services.secrets import filled_url
 from app.services.workspaces import now
 
 
@@ -280,7 +281,8 @@ def open_online(workspace: Workspace) -> OnlineStore:
     url = tomllib.loads(text).get("online", {}).get("url") if "[online]" in text else None
     if url is None:
         return SqliteOnline(workspace.online_file)
-    if not str(url).startswith(("postgresql://", "postgres://")):
+    url = filled_url(workspace, "online", str(url))
+    if not url.startswith(("postgresql://", "postgres://")):
         raise BadInput(
             "[online] url must begin with postgresql://",
             where="trainmaster.toml",
@@ -288,7 +290,7 @@ def open_online(workspace: Workspace) -> OnlineStore:
         )
     from app.features.online_postgres import PostgresOnline
 
-    return PostgresOnline(str(url))
+    return PostgresOnline(url)
 
 
 def entity_of(pairs: Sequence[str], about: Mapping[str, OnlineView]) -> dict[str, object]:

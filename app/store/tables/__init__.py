@@ -9,6 +9,7 @@ from app.store.tables.ci import Bundle, CiVerdict
 from app.store.tables.data import Agreement, QuarantinedRow, Snapshot, SourceFile, Ticket
 from app.store.tables.experiments import Baseline, Metric, MetricPoint, Parameter, RunArtifact, RunNote, RunTag
 from app.store.tables.features import FeatureCode, FeatureSet, OnlinePublish, SkewCheck, TrainingSet
+from app.store.tables.health import HealthPoint, HealthSignal, Heartbeat, Notice
 from app.store.tables.infrastructure import Admission, Estimate, Lease, Service
 from app.store.tables.lineage import LineageEdge
 from app.store.tables.monitoring import Alert, Decision, MonitorReport, Signal
@@ -39,6 +40,9 @@ __all__ = [
     "FeatureCode",
     "FeatureSet",
     "GateResult",
+    "HealthPoint",
+    "HealthSignal",
+    "Heartbeat",
     "Lease",
     "LineageEdge",
     "LogLine",
@@ -47,6 +51,7 @@ __all__ = [
     "Model",
     "ModelVersion",
     "MonitorReport",
+    "Notice",
     "OnlinePublish",
     "Parameter",
     "PredictionBatch",
