@@ -1,4 +1,4 @@
-"""Steps 26 to 28: `[monitoring]` and `[feedback]`."""
+"""Step 26: `[monitoring]`."""
 
 from typing import Literal
 
@@ -56,11 +56,3 @@ class Monitoring(Section):
 
 def _choices(metrics: set[str]) -> str:
     return ", ".join([*sorted(metrics), *SIGNALS, *(f"{name}.FEATURE" for name in STATISTICS)])
-
-
-class Feedback(Section):
-    """Steps 27 and 28: which signals retrain, how often at most, and who promotes."""
-
-    retrain_on: tuple[str, ...] = Field(default=(), strict=False)
-    cool_down_hours: float = Field(default=24, ge=0)
-    minimum_new_labels: int = Field(default=1, ge=0)
