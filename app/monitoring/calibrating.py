@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.monitoring.calibration import SEASONS_FROM_DAYS, Calibration, Level, spread_of
+from app.monitoring.calibration import SEASONS_FROM_DAYS, Calibration, Level, Spread, share_spread_of, spread_of
 from app.monitoring.reference import NumberBins
 from app.monitoring.sketch import Sketch
 from app.monitoring.tally import Statistic
@@ -17,7 +17,7 @@ Numbers = NDArray[np.float64]
 Whole = NDArray[np.int64]
 BLOCKS = (12, 48)
 SMALLEST_BLOCK = 60
-MOST_ROWS = 400_000
+MOST_ROWS = 200_000
 DAY_NS = 86_400 * 10**9
 
 
@@ -34,7 +34,7 @@ def calibrate(columns: Sequence[tuple[Column, NumberBins | None]], times: Whole)
     """The calibration of columns whose rows happened at `times` (nanoseconds since 1970); None for too few rows.
 
     Blocks are equal in rows, one after the other in time. Each is compared with all other rows, as a new window is with
-    the reference. More than 400,000 rows are thinned evenly.
+    the reference. More than 200,000 rows are thinned evenly.
     """
     step = max(1, -(-len(times) // MOST_ROWS))
     order = np.argsort(times, kind="stable")[::step]
@@ -51,12 +51,20 @@ def calibrate(columns: Sequence[tuple[Column, NumberBins | None]], times: Whole)
             Level(
                 blocks,
                 rows * step // blocks,
-                {str(name): spread_of([names[at] for at in which], values) for name, (which, values) in found.items()},
+                {
+                    str(name): _spread(name, [names[at] for at in which], values)
+                    for name, (which, values) in found.items()
+                },
             )
         )
     if not levels:
         return None
     return Calibration(tuple(levels), _seasons(placed, names, times[order]))
+
+
+def _spread(statistic: Statistic, names: Sequence[str], values: Numbers) -> Spread:
+    shares = (Statistic.MISSING, Statistic.NEW, Statistic.RANGE)
+    return (share_spread_of if statistic in shares else spread_of)(names, values)
 
 
 @dataclass(frozen=True)
@@ -114,17 +122,17 @@ def _of_column(column: _Placed, block: Whole, blocks: int) -> dict[Statistic, Nu
         Statistic.PSI: np.sum((after - before) * np.log(after / before), axis=1),
         Statistic.JS: np.sqrt(np.maximum(parts.sum(axis=1) / 2, 0.0)),
         Statistic.CHI2: squares.sum(axis=1),
-        Statistic.MISSING: one[:, -1] + small[:, 0],
+        Statistic.MISSING: one[:, -1],
     }
     if column.words:
         only = (own > 0) & (rest == 0)
-        found[Statistic.NEW] = np.where(only, one, 0.0)[:, :-1].sum(axis=1) + small[:, 0]
+        found[Statistic.NEW] = np.where(only, one, 0.0)[:, :-1].sum(axis=1)
     if column.sketch is not None and column.point is not None:
-        found |= _of_points(column, block, blocks, small[:, 0])
+        found |= _of_points(column, block, blocks)
     return found
 
 
-def _of_points(column: _Placed, block: Whole, blocks: int, small: Numbers) -> dict[Statistic, Numbers]:
+def _of_points(column: _Placed, block: Whole, blocks: int) -> dict[Statistic, Numbers]:
     sketch, point = column.sketch, column.point
     assert sketch is not None
     assert point is not None
@@ -138,7 +146,7 @@ def _of_points(column: _Placed, block: Whole, blocks: int, small: Numbers) -> di
     if sketch.deviation > 0:
         found[Statistic.WASSERSTEIN] = (apart[:, :-1] * np.diff(sketch.points)).sum(axis=1) / sketch.deviation
     lows, highs = _extremes(column.values, block, blocks)
-    found[Statistic.RANGE] = small + np.array(
+    found[Statistic.RANGE] = np.array(
         [
             np.mean((mine < np.delete(lows, at).min()) | (mine > np.delete(highs, at).max()))
             for at, mine in enumerate(np.split(column.values, np.searchsorted(block, np.arange(1, blocks))))

@@ -20,11 +20,13 @@ class Spread:
     """One statistic over the blocks: the mean and deviation of its logarithm for each feature, and of the maximum.
 
     `most` is the mean and deviation, over the blocks, of the largest standardised value of any feature: the limit of
-    many features at once holds for that maximum, so looking at more features makes no more false alarms.
+    many features at once holds for that maximum, so looking at more features makes no more false alarms. A share of
+    rows is often 0 and has no logarithm: then the pairs are of the share itself, `most` is None, and the false alarms
+    are divided among the features (Bonferroni).
     """
 
     features: Mapping[str, tuple[float, float]]
-    most: tuple[float, float]
+    most: tuple[float, float] | None
     blocks: int
 
     def limit(self, feature: str, beyond: float) -> float:
@@ -41,7 +43,10 @@ class Spread:
         if feature not in self.features:
             return math.nan
         mean, deviation = self.features[feature]
-        t = float(stdtrit(self.blocks - 1, 1 - beyond)) * math.sqrt(1 + 1 / self.blocks)
+        each = beyond if self.most is not None else beyond / len(self.features)
+        t = float(stdtrit(self.blocks - 1, 1 - each)) * math.sqrt(1 + 1 / self.blocks)
+        if self.most is None:
+            return min(mean + t * deviation, 1.0)
         return math.exp(min(mean + deviation * max(self.most[0] + t * self.most[1], 0.0), 700.0))
 
 
@@ -100,7 +105,10 @@ class Calibration:
                     "blocks": level.blocks,
                     "rows": level.rows,
                     "spreads": {
-                        name: {"features": {f: list(pair) for f, pair in one.features.items()}, "most": list(one.most)}
+                        name: {
+                            "features": {f: list(pair) for f, pair in one.features.items()},
+                            "most": list(one.most) if one.most else None,
+                        }
                         for name, one in level.spreads.items()
                     },
                 }
@@ -119,7 +127,7 @@ class Calibration:
                 {
                     str(name): Spread(
                         {str(f): (float(pair[0]), float(pair[1])) for f, pair in one["features"].items()},
-                        (float(one["most"][0]), float(one["most"][1])),
+                        (float(one["most"][0]), float(one["most"][1])) if one["most"] else None,
                         int(level["blocks"]),
                     )
                     for name, one in level["spreads"].items()
@@ -135,6 +143,17 @@ class Calibration:
             for name, each in document.get("seasons", {}).items()
         }
         return cls(levels, seasons)
+
+
+def share_spread_of(features: Sequence[str], values: Numbers) -> Spread:
+    """The spread of a share of rows: `values` is (blocks, features), at least two blocks.
+
+    >>> share_spread_of(["x"], np.array([[0.0], [0.0], [0.1]])).limit("x", 0.05) < 0.3
+    True
+    """
+    mean, deviation = values.mean(axis=0), values.std(axis=0, ddof=1)
+    pairs = {name: (float(mean[at]), float(deviation[at])) for at, name in enumerate(features)}
+    return Spread(pairs, None, len(values))
 
 
 def spread_of(features: Sequence[str], values: Numbers) -> Spread:
@@ -158,4 +177,4 @@ def spread_of(features: Sequence[str], values: Numbers) -> Spread:
     return Spread(pairs, (float(most.mean()), float(most.std(ddof=1))), blocks)
 
 
-__all__ = ["SEASONS_FROM_DAYS", "Calibration", "Level", "Spread", "spread_of"]
+__all__ = ["SEASONS_FROM_DAYS", "Calibration", "Level", "Spread", "share_spread_of", "spread_of"]

@@ -41,24 +41,36 @@ class Isotonic:
 class EstimateReference:
     """What the out-of-time rows (the test rows) taught about estimating this model's quality.
 
-    `constant` is the metric on those rows: the estimate "nothing changes". `error` is the deviation of estimate from
-    truth over the reference's own stretches of time, `noise` that of the metric of a single row (divide by the root of
-    the window's rows). `refusal` says why there is no estimate.
+    `constant` is the metric on those rows: the estimate "nothing changes". `bias` and `error` are mean and deviation of
+    estimate from truth over the reference's own later stretches of `block` rows, `noise` the deviation of the metric of
+    a single row (divide by the root of the window's rows). `refusal` says why there is no estimate.
     """
 
     task: Task
     rows: int
     constant: Mapping[str, float]
+    bias: Mapping[str, float]
     error: Mapping[str, float]
     noise: Mapping[str, float]
     calibrator: Isotonic | None = None
     losses: LossModel | None = None
     refusal: str = ""
+    block: int = 1
+
+    def deviation(self, metric: str, rows: int) -> float:
+        """How far, by one standard deviation, an estimate of a window of so many rows may be from the truth.
+
+        What differs between stretches of time evens out in a window that holds many of them; a bias does not.
+        """
+        apart = self.error.get(metric, 0.0) * math.sqrt(min(self.block / max(rows, 1), 1.0))
+        return math.hypot(self.bias.get(metric, 0.0), apart, self.noise.get(metric, 0.0) / math.sqrt(max(rows, 1)))
 
     def as_json(self) -> dict[str, object]:
         """The same as plain values."""
         return {
             "task": str(self.task),
+            "block": self.block,
+            "bias": dict(self.bias),
             "rows": self.rows,
             "constant": dict(self.constant),
             "error": dict(self.error),
@@ -76,17 +88,19 @@ class EstimateReference:
         knots = document.get("calibrator")
         numbers = {
             part: {str(name): float(value) for name, value in document[part].items()}
-            for part in ("constant", "error", "noise")
+            for part in ("constant", "bias", "error", "noise")
         }
         return cls(
             Task(document["task"]),
             int(document["rows"]),
             numbers["constant"],
+            numbers["bias"],
             numbers["error"],
             numbers["noise"],
             Isotonic(tuple(map(float, knots[0])), tuple(map(float, knots[1]))) if knots else None,
             LossModel.of_json(document["losses"]) if document.get("losses") else None,
             str(document.get("refusal") or ""),
+            int(document["block"]),
         )
 
 
@@ -183,7 +197,7 @@ def estimated(
     found = {}
     for name, value in values.items():
         if math.isfinite(value) and name in reference.constant:
-            half = 1.96 * math.hypot(reference.error.get(name, 0.0), reference.noise.get(name, 0.0) / math.sqrt(rows))
+            half = 1.96 * reference.deviation(name, rows)
             low, high = (0.0, 1.0) if name in (MetricName.AUC, MetricName.ACCURACY) else (0.0, math.inf)
             found[name] = Estimate(value, max(value - half, low), min(value + half, high))
     return found
@@ -211,7 +225,7 @@ def estimate_reference(
     if task is Task.BINARY and len(np.unique(labels)) < 2:
         refusal = refusal or "the reference rows have one class only"
     if refusal:
-        return EstimateReference(task, rows, constant, {}, {}, refusal=refusal)
+        return EstimateReference(task, rows, constant, {}, {}, {}, refusal=refusal)
     truth = (labels == scores).astype(float) if task is Task.MULTICLASS else labels
     half = rows // 2
 
@@ -219,9 +233,9 @@ def estimate_reference(
         if task is Task.REGRESSION:
             columns = {**{name: column[:upto] for name, column in features.items()}, "": confidence[:upto]}
             return EstimateReference(
-                task, upto, constant, {}, {}, losses=fit_losses(columns, np.abs(labels - scores)[:upto])
+                task, upto, constant, {}, {}, {}, losses=fit_losses(columns, np.abs(labels - scores)[:upto])
             )
-        return EstimateReference(task, upto, constant, {}, {}, isotonic(confidence[:upto], truth[:upto]))
+        return EstimateReference(task, upto, constant, {}, {}, {}, isotonic(confidence[:upto], truth[:upto]))
 
     first = learned(half)
     misses: dict[str, list[float]] = {str(name): [] for name in names}
@@ -235,19 +249,20 @@ def estimate_reference(
             if name in guess and math.isfinite(actual[name]):
                 misses[str(name)].append(guess[name].value - actual[name])
     generator = np.random.default_rng(7)
-    for _ in range(40):
+    for _ in range(20):
         drawn = generator.integers(0, rows, min(rows, 4000))
         for name, value in realised(task, labels[drawn], scores[drawn]).items():
             if name in names and math.isfinite(value):
                 draws[str(name)].append(value * math.sqrt(len(drawn)))
     noise = {name: float(np.std(values)) if values else 0.0 for name, values in draws.items()}
-    block = (rows - half) / len(cuts[1:])
+    block = (rows - half) // (len(cuts) - 1)
+    bias = {name: abs(float(np.mean(values))) if values else 0.0 for name, values in misses.items()}
     error = {
-        name: math.sqrt(max(float(np.mean(np.square(values))) - noise[name] ** 2 / block, 0.0)) if values else 0.0
+        name: math.sqrt(max(float(np.var(values, ddof=1)) - noise[name] ** 2 / block, 0.0)) if len(values) > 1 else 0.0
         for name, values in misses.items()
     }
     whole = learned(rows)
-    return EstimateReference(task, rows, constant, error, noise, whole.calibrator, whole.losses)
+    return EstimateReference(task, rows, constant, bias, error, noise, whole.calibrator, whole.losses, block=block)
 
 
 __all__ = [

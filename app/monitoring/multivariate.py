@@ -111,7 +111,7 @@ def chance_auc(reference_rows: int, rows: int, beyond: float) -> float:
     return 0.5 + NormalDist().inv_cdf(1 - beyond) * deviation
 
 
-def own_limit(matrix: Floats, *, blocks: int = 4) -> float:
+def own_limit(matrix: Floats, *, blocks: int = 3) -> float:
     """What the classifier reaches between a stretch of the reference and the rest: the largest of a few stretches.
 
     With `blocks` stretches a like window passes it once in blocks + 1 times; half of its distance to .5 is added.
