@@ -25,10 +25,11 @@ STEPS = 6
 def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted) -> Evaluated:
     """Stage 4: metrics with intervals, a verdict, slices, importances, the package and its proof, the gates."""
     from app.learning import evaluate as judging
-    from app.learning import explain, profile
+    from app.learning import explain
     from app.learning.canary import check_in_child
     from app.learning.loader import LoadedModel
     from app.services.experiments.reporting import report_of
+    from app.services.monitoring.references import reference_of
 
     run, problem = task.run, task.run.project.file.problem
     kind, truth, quantile = divided.signature.task, divided.test_target, task.run.project.file.problem.quantile
@@ -90,14 +91,7 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
         canary_says=proof.says,
     )
     gates = judge(evidence, run.project.file.gates)
-    reference = profile.training_profile(
-        divided.signature,
-        divided.train_rows,
-        predicted,
-        train_window=divided.parts.train_window,
-        test_window=divided.parts.test_window,
-        metrics=metrics,
-    )
+    reference = reference_of(task, pulled, divided, predicted, constant, metrics=metrics, importance=importance)
     verdict = verdicts[0].says
     with run.store.write() as session:
         name = problem.judged_by
