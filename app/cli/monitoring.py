@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 
+from app.cli.backtest import backtest_command
 from app.cli.render import emit, say, short_time, table
 from app.cli.session import Json, Limit, ProjectName, WorkspaceDir, chosen_project, group, opened, reading
 
 monitor = group("Compare the newest window with the training profile.")
 alerts = group("Alerts: list and acknowledge.")
+monitor.command("backtest")(backtest_command)
 
 
 @monitor.command("run")
