@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from app.domain.gates import Evidence, judge
@@ -42,23 +43,39 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
     base = judging.evaluate(kind, truth, constant, quantile=quantile)
     rival = judge_production(task, divided)
     task.progress(1, STEPS, "model, baseline and production judged")
-    resamples, blocks = resamples_of(task, divided)
-    intervals, verdicts = _how_sure(task, truth, predicted, constant, rival, metrics, base, resamples)
-    task.progress(2, STEPS, f"{resamples.count} resamples of {blocks}")
-    slices = judging.slices(
-        kind,
-        divided.test_frame,
-        problem.slices,
-        truth,
-        predicted,
-        resamples=resamples,
-        metric=problem.judged_by,
-        quantile=quantile,
-    )
-    task.progress(3, STEPS, "slices judged")
-    importance, unknown = explain.importances(
-        model, divided.test, truth, problem.judged_by, quantile=quantile, seed=run.project.file.evaluation.seed
-    )
+    with ThreadPoolExecutor(1, "importances") as beside:  # its predictions leave the interpreter to the main thread
+        asked = beside.submit(
+            explain.importances,
+            model,
+            divided.test,
+            truth,
+            problem.judged_by,
+            quantile=quantile,
+            seed=run.project.file.evaluation.seed,
+        )
+        resamples, blocks = resamples_of(task, divided)
+        intervals, verdicts = _how_sure(task, truth, predicted, constant, rival, metrics, base, resamples)
+        task.progress(2, STEPS, f"{resamples.count} resamples of {blocks}")
+        slices = judging.slices(
+            kind,
+            divided.test_frame,
+            problem.slices,
+            truth,
+            predicted,
+            resamples=resamples,
+            metric=problem.judged_by,
+            quantile=quantile,
+        )
+        task.progress(3, STEPS, "slices judged")
+        reference = profile.training_profile(
+            divided.signature,
+            divided.train_rows,
+            predicted,
+            train_window=divided.parts.train_window,
+            test_window=divided.parts.test_window,
+            metrics=metrics,
+        )
+        importance, unknown = asked.result()
     task.progress(4, STEPS, "importances")
     report = report_of(
         kind=kind,
