@@ -80,7 +80,7 @@ def agree(
     project: ProjectName = None,
     json: Json = False,
 ) -> None:
-    """Sign the data requirement of a source for a role; two roles make it agreed, a change of it asks again."""
+    """Sign the data requirement of a source for a role; two people make it agreed, a change of it asks again."""
     from app.services import data
     from app.services.workspaces import actor, open_project
 

@@ -1,10 +1,100 @@
-"""`trainmaster predict`: predictions in batch, over the feature store."""
+"""`trainmaster predict`: one answer of the gateway by record or by entity, and a batch over the feature store."""
+
+import json as jsonlib
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from app.cli.render import emit, fields
-from app.cli.session import Json, ProjectName, WorkspaceDir, chosen_project, group, opened
+from app.cli.session import Json, ProjectName, WorkspaceDir, chosen_project, current_workspace, group, opened
 from app.cli.waiting import run_flow
+from app.domain.errors import BadInput, NotFound
+from app.domain.text import visible
 
-commands = group("Predict in batch, over the feature store.")
+commands = group("Ask the gateway by record or by entity, or predict a batch over the feature store.")
+LARGEST_FILE = 1_000_000
+
+
+@commands.command()
+def record(
+    given: Annotated[list[str], typer.Argument(help="FEATURE=VALUE (JSON) each; or a file with JSON; or - for stdin.")],
+    workspace: WorkspaceDir = None,
+    project: ProjectName = None,
+    json: Json = False,
+) -> None:
+    """Ask the production version with the features of a record (or a list of records)."""
+    from app.services import serving
+
+    place = current_workspace(workspace)
+    name = chosen_project(place, project)
+    document: Any = _pairs(given) if all("=" in one for one in given) else _document(given)
+    _show(serving.ask(place, name, document if isinstance(document, list) else [document]), json=json)
+
+
+@commands.command()
+def entity(
+    keys: Annotated[list[str], typer.Argument(help="KEY=VALUE each, of one entity.")],
+    workspace: WorkspaceDir = None,
+    project: ProjectName = None,
+    json: Json = False,
+) -> None:
+    """Ask the production version about an entity; its features come from the online store."""
+    from app.services import serving
+    from app.services.features.online import OnlineReader, entity_of
+
+    place = current_workspace(workspace)
+    name = chosen_project(place, project)
+    reader = OnlineReader.of(place)
+    try:
+        found = entity_of(keys, reader.views(name))
+    finally:
+        reader.close()
+    _show(serving.ask_entities(place, name, [found]), json=json)
+
+
+def _pairs(given: list[str]) -> dict[str, object]:
+    """FEATURE=VALUE each; a value that is no JSON is a text."""
+    found: dict[str, object] = {}
+    for pair in given:
+        name, _, text = pair.partition("=")
+        try:
+            found[name] = jsonlib.loads(text)
+        except ValueError:
+            found[name] = text
+    return found
+
+
+def _document(given: list[str]) -> Any:
+    """What stands in a file, or in standard input; raises BadInput, NotFound."""
+    source = given[0]
+    try:
+        text = sys.stdin.read(LARGEST_FILE) if source == "-" else Path(source).read_text(encoding="utf-8")
+    except OSError:
+        raise NotFound(f"there is no file {visible(source)}", next_step="trainmaster predict record -") from None
+    try:
+        found = jsonlib.loads(text)
+    except ValueError as error:
+        raise BadInput(f"not JSON: {visible(error)}", where=visible(source), next_step="write JSON records") from None
+    if not isinstance(found, dict | list):
+        raise BadInput("a record is a JSON object", where=visible(source), next_step="write JSON records")
+    return found
+
+
+def _show(answer: dict[str, object], *, json: bool) -> None:
+    def human() -> None:
+        shown = {key: value for key, value in answer.items() if key != "features"}
+        features = answer.get("features")
+        for row in features["rows"] if isinstance(features, dict) else ():
+            ages = ", ".join(f"{view} {age:,.0f} s" for view, age in row["ages_s"].items())
+            shown["age of features"] = ages or "no time"
+            for name in ("stale", "missing", "defaulted"):
+                if row.get(name):
+                    shown[name] = ", ".join(row[name])
+        fields(shown)
+
+    emit(answer, as_json=json, human=human)
 
 
 @commands.command()

@@ -1,7 +1,8 @@
 """`trainmaster data quarantine`: the rows that were turned away: look, repair, release, reject."""
 
 import json as json_module
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +11,9 @@ from app.cli.session import Json, Limit, ProjectName, WorkspaceDir, chosen_proje
 from app.domain.errors import NotFound, Usage
 from app.domain.states import QuarantineState
 from app.domain.text import visible
+
+if TYPE_CHECKING:
+    from app.store.queries.data import QuarantineRow
 
 commands = typer.Typer(
     help="The rows that broke their contract: look, repair, release, reject.",
@@ -20,6 +24,7 @@ commands = typer.Typer(
 OnlySource = Annotated[str | None, typer.Option("--source", help="Only rows of this source.")]
 OnlyRule = Annotated[str | None, typer.Option("--rule", help="Only rows that broke this rule, one by one.")]
 Ids = Annotated[list[int] | None, typer.Argument(help="The rows, by their number in `ls`.")]
+Reveal = Annotated[bool, typer.Option("--reveal", help="Show private values too; asks for --reason, is recorded.")]
 Why = Annotated[str, typer.Option("--reason", help="Why, for the audit log.")]
 
 
@@ -37,7 +42,7 @@ def count(
     if context.invoked_subcommand is not None:
         return
     if rule is not None:
-        list_rows(workspace, project, source, rule, None, limit, json)
+        list_rows(workspace, project, source, rule, None, limit, json=json)
         return
     from app.store.queries import data
 
@@ -64,13 +69,17 @@ def list_rows(
     rule: OnlyRule = None,
     state: Annotated[QuarantineState | None, typer.Option("--state", help="Only rows in this state.")] = None,
     limit: Limit = 50,
+    reveal: Reveal = False,
+    reason: Why = "",
     json: Json = False,
 ) -> None:
-    """List the rows that were turned away, one by one, with the rule and the reason."""
+    """List the rows that were turned away, one by one, with the rule and the reason; private values are hidden."""
     from app.store.queries import data
 
     with reading(workspace) as (_, reader):
         found = data.quarantined_rows(reader, project=project, source=source, rule=rule, state=state, limit=limit)
+    if reveal and found:
+        found = _revealed(workspace, project, [row.id for row in found], reason)
     emit(
         found,
         as_json=json,
@@ -86,16 +95,21 @@ def list_rows(
 def show(
     row: Annotated[int, typer.Argument(help="The row, by its number in `ls`.")],
     workspace: WorkspaceDir = None,
+    reveal: Reveal = False,
+    reason: Why = "",
     json: Json = False,
 ) -> None:
-    """Show one row: every value as it was delivered, what was repaired, and the rule that it broke."""
+    """Show one row: every value as it was delivered, what was repaired, and the rule that it broke.
+
+    Values of columns whose privacy class is personal or protected are hidden, unless --reveal asks for them.
+    """
     from app.store.queries import data
 
     with reading(workspace) as (_, reader):
         found = data.quarantined_rows(reader, after_id=row - 1, limit=1)
     if not found or found[0].id != row:
         raise NotFound(f"there is no row {row} in quarantine", next_step="trainmaster data quarantine ls")
-    one = found[0]
+    one = _revealed(workspace, found[0].project, [row], reason)[0] if reveal else found[0]
     content, repairs = json_module.loads(one.content), json_module.loads(one.repairs)
 
     def human() -> None:
@@ -176,3 +190,12 @@ def reject(
         ids = list(rows or []) if rule is None else data.open_rows_of_rule(store, there, rule, source=source)
         done = data.reject(store, there, ids, by=actor(), reason=reason)
     emit(done, as_json=json, human=lambda: say(done.says))
+
+
+def _revealed(workspace: Path | None, project: str | None, rows: list[int], reason: str) -> "list[QuarantineRow]":
+    from app.services import data
+    from app.services.workspaces import actor, open_project
+
+    with opened(workspace) as (place, store):
+        there = open_project(place, chosen_project(place, project))
+        return data.reveal(store, there, rows, by=actor(), reason=reason)

@@ -1,5 +1,6 @@
 """JSON lines: one object a line."""
 
+import io
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
@@ -18,12 +19,27 @@ def read(file: TextFile, found: Survey) -> pa.Table:
             table = pj.read_json(stream, read_options=pj.ReadOptions(block_size=block_bytes(found)))
     except pa.ArrowInvalid as error:
         raise _diagnosed(file, str(error)) from None
-    require_columns(table.column_names, file.shown)
+    return _checked(table, file.shown)
+
+
+def table_of(lines: Sequence[bytes], shown: str) -> pa.Table:
+    """Lines that are one flat object each, as a table; raises BadInput for what still cannot be a column."""
+    content = b"\n".join(lines)
+    block = max(1 << 22, 2 * max(map(len, lines)))
+    try:
+        table = pj.read_json(io.BytesIO(content), read_options=pj.ReadOptions(block_size=block))
+    except pa.ArrowInvalid as error:
+        raise BadInput(visible(error, longest=160), where=shown, next_step="correct the sender") from None
+    return _checked(table, shown)
+
+
+def _checked(table: pa.Table, shown: str) -> pa.Table:
+    require_columns(table.column_names, shown)
     for field in table.schema:
         if pa.types.is_nested(field.type):
             raise BadInput(
                 "nested values cannot become a column",
-                where=f"{file.shown} column {visible(field.name)}",
+                where=f"{shown} column {visible(field.name)}",
                 next_step="write one key for each value",
             )
     return pa.table({name: _readable(table[name]) for name in table.column_names})

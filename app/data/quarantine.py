@@ -21,8 +21,21 @@ class QuarantineRecord:
     content: str
 
 
-def records(raw: Raw, rejected: Sequence[Rejected]) -> Iterator[QuarantineRecord]:
-    """The records of rejected rows; values stay as they were delivered, whatever they are."""
+def records(raw: Raw, rejected: Sequence[Rejected]) -> list[QuarantineRecord]:
+    """The records of rejected rows and of lines that are none, in order; values stay as they were delivered."""
+    broken = [*_unread(raw), *_rejected(raw, rejected)]
+    return sorted(broken, key=lambda record: record.row_number) if raw.unread else broken
+
+
+def _unread(raw: Raw) -> Iterator[QuarantineRecord]:
+    import orjson
+
+    for one in raw.unread:
+        reason = f"{raw.file} line {one.line}: {one.reason}"
+        yield QuarantineRecord(one.ordinal + 1, raw.file, one.rule, reason, orjson.dumps(one.content).decode())
+
+
+def _rejected(raw: Raw, rejected: Sequence[Rejected]) -> Iterator[QuarantineRecord]:
     import orjson
 
     if not rejected:
@@ -33,7 +46,7 @@ def records(raw: Raw, rejected: Sequence[Rejected]) -> Iterator[QuarantineRecord
     lines = raw.places([bad.row for bad in rejected])
     for bad, where, *cells in zip(rejected, lines, *values, strict=True):
         content = orjson.dumps(dict(zip(columns, cells, strict=True)), default=str).decode()
-        yield QuarantineRecord(bad.row + 1, raw.file, bad.rule, f"{where}: {bad.reason}", content)
+        yield QuarantineRecord(raw.number_of(bad.row), raw.file, bad.rule, f"{where}: {bad.reason}", content)
 
 
 def _plain(values: pd.Series) -> list[object]:

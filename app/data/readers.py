@@ -8,8 +8,10 @@ import pandas as pd
 import pyarrow as pa
 
 from app.data import json_lines, parquet_file, separated
+from app.data.json_sieve import Unread, sieved
 from app.data.survey import Survey, TextFile, packed_digest, survey
 from app.domain.errors import BadInput, NotFound, Unavailable
+from app.domain.project import Source
 from app.domain.text import visible
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".jsonl", ".ndjson")
@@ -20,13 +22,22 @@ Lines = Callable[[Sequence[int]], list[int]]
 
 @dataclass(frozen=True)
 class Raw:
-    """The rows of one raw file; `digest` is the SHA-256 of its bytes as they lay on the disk."""
+    """The rows of one raw file; `digest` is the SHA-256 of its bytes as they lay on the disk.
+
+    `unread` are a stream's lines that are no rows; then `ordinals` says which of all lines each row was (from 0).
+    """
 
     frame: pd.DataFrame
     file: str
     digest: str
     size_bytes: int
     lines_of: Lines | None = None
+    unread: tuple[Unread, ...] = ()
+    ordinals: tuple[int, ...] | None = None
+
+    def number_of(self, row: int) -> int:
+        """The number (from 1) of a row among all that came."""
+        return row + 1 if self.ordinals is None else self.ordinals[row] + 1
 
     def places(self, rows: Sequence[int]) -> list[str]:
         """Where data rows (from 0, ascending) stand: file and line, or file and row for a binary format."""
@@ -74,6 +85,30 @@ def read(path: Path, name: str | None = None) -> Raw:
     _require_rows(table, shown)
     frame = table.to_pandas(split_blocks=True, self_destruct=True)  # the bytes are there once, not twice
     return Raw(frame, shown, digest, before.st_size, lines_of)
+
+
+def read_stream(path: Path, name: str, source: Source) -> Raw:
+    """The same for JSON lines of a stream: a line that is no row is set aside, with the reason; it stops nothing."""
+    try:
+        return read(path, name)
+    except BadInput as error:
+        found = sieved(path, source.columns)
+        if not found.unread:
+            raise error from None
+    if not found.readable:
+        names = dict.fromkeys([*source.columns, *source.unique_key, *([source.time] if source.time else [])])
+        frame = pd.DataFrame({column: pd.Series(dtype="str") for column in names})
+    else:
+        frame = json_lines.table_of(found.readable, name).to_pandas()
+    return Raw(
+        frame,
+        name,
+        packed_digest(path),
+        path.stat().st_size,
+        lambda rows: [found.lines[row] for row in rows],
+        found.unread,
+        found.ordinals,
+    )
 
 
 def is_known(path: Path) -> bool:

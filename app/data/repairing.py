@@ -10,9 +10,11 @@ import pandas as pd
 import pyarrow as pa
 
 from app.data.contract import Rejected, check
+from app.data.json_sieve import row_of
 from app.data.snapshots import Packed, pack_table
 from app.domain.errors import Refused
 from app.domain.project import ColumnRule, Source
+from app.domain.states import UNREADABLE
 from app.domain.text import visible
 
 Kind = Literal["integer", "number", "text", "boolean", "time"]
@@ -24,6 +26,26 @@ class Candidate:
 
     row_number: int
     values: Mapping[str, object]
+
+
+def values_of(rule: str, content: Mapping[str, object]) -> Mapping[str, object] | str:
+    """The values of a row in quarantine, or why a line is none yet."""
+    return row_of(str(content["line"] or "")) if rule == UNREADABLE else content
+
+
+def candidate(row_number: int, rule: str, content: Mapping[str, object]) -> Candidate:
+    """A row in quarantine as a candidate; raises Refused for a line that is no row yet.
+
+    >>> candidate(3, "line.unreadable", {"line": '{"age": 4}'}).values
+    {'age': 4}
+    """
+    values = values_of(rule, content)
+    if isinstance(values, str):
+        raise Refused(
+            f"row {row_number} cannot be released: {values}",
+            next_step="trainmaster data quarantine repair ID line='{...}'",
+        )
+    return Candidate(row_number, values)
 
 
 def put_back(

@@ -80,6 +80,21 @@ class DeploymentState(StrEnum):
     FAILED = "failed"
 
 
+class RolloutState(StrEnum):
+    """A candidate's trial beside production: in the shadow, for a share of the entities, then one of three ends."""
+
+    SHADOW = "shadow"
+    CANARY = "canary"
+    PASSED = "passed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the candidate is no longer tried."""
+        return self not in (RolloutState.SHADOW, RolloutState.CANARY)
+
+
 class AlertState(StrEnum):
     """An alert's life."""
 
@@ -93,6 +108,14 @@ class Severity(StrEnum):
 
     WARNING = "warning"
     CRITICAL = "critical"
+
+
+class NoticeState(StrEnum):
+    """A notification's life: a row that waits, then sent, or given up after its tries."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    GIVEN_UP = "given-up"
 
 
 class ServiceState(StrEnum):
@@ -120,3 +143,7 @@ class TicketState(StrEnum):
     TAKEN = "taken"
     RESOLVED = "resolved"
     DECLINED = "declined"
+
+
+UNREADABLE = "line.unreadable"
+"""The rule that a stream's line breaks which is no JSON object; its content is the text of the line."""

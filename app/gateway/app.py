@@ -19,6 +19,7 @@ from starlette.routing import Route
 from app import __version__
 from app.domain.errors import BadInput
 from app.domain.workspace import Workspace
+from app.gateway.entities import Entities
 from app.gateway.log import Answered, PredictionLog
 from app.gateway.metrics import Metrics
 from app.gateway.models import Models, Served
@@ -57,6 +58,7 @@ class Gateway:
         self.log = PredictionLog(
             workspace.predictions, on_written=self.metrics.logged.inc, on_dropped=self.metrics.dropped.inc
         )
+        self.entities = Entities(workspace)
         self._process, self._numbers = secrets.token_hex(4), itertools.count(1)
         app = FastAPI(title="Trainmaster gateway", lifespan=self._lifespan, redoc_url=None)
         for path, endpoint, method in (
@@ -91,6 +93,7 @@ class Gateway:
         finally:
             await asyncio.to_thread(self.models.close)
             await asyncio.to_thread(self.log.close)
+            self.entities.close()
 
     async def predict(self, request: Request) -> Response:
         """`/predict/{project}`: a record, a list of records, or {"records": [...]}."""
@@ -119,6 +122,8 @@ class Gateway:
             label = served.deployment.project
             headers["x-model-version"] = str(served.deployment.version)
             asked = protocol.read(await _body(request, protocol.media), request.headers, served)
+            if asked.entities:
+                asked = await self.entities.joined(asked, served)
             check_records(asked.records, served.fields)
             if len(asked.records) <= INLINE_RECORDS:
                 predictions = served.model.predict(asked.records)

@@ -38,12 +38,21 @@ def read_records(body: bytes) -> list[Mapping[str, Any]]:
     >>> read_records(b'{"hour": 9}'), len(read_records(b'{"records": [{"hour": 9}, {"hour": 10}]}'))
     ([{'hour': 9}], 2)
     """
+    return records_of(read_json(body))
+
+
+def read_json(body: bytes) -> Any:
+    """The document of a JSON body; raises Malformed for what is none."""
     if not body.strip():
         raise Malformed(400, "the body is empty; send a record as a JSON object")
     try:
-        document = orjson.loads(body)
+        return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Malformed(400, f"the body is not JSON (line {error.lineno}, column {error.colno})") from None
+
+
+def records_of(document: Any) -> list[Mapping[str, Any]]:
+    """The records of a document; raises Malformed."""
     if isinstance(document, dict) and "records" in document:
         if len(document) > 1:
             raise Malformed(422, "beside records there may be no other field", field="records")
@@ -78,7 +87,7 @@ def check_records(records: Sequence[Mapping[str, Any]], signature: Fields) -> No
                     says = "a field is missing (send null for an unknown value)"
                     raise Malformed(422, says, field=name, record=number)
             extra = next(name for name in record if name not in expected)
-            raise Malformed(422, "a field that the model does not read", field=_shown(extra), record=number)
+            raise Malformed(422, "a field that the model does not read", field=shown_name(extra), record=number)
         for name, check in checks:
             check(record[name], name, number)
 
@@ -99,8 +108,19 @@ def _category(value: Any, name: str, record: int) -> None:
         raise Malformed(422, f"may have at most {MAX_TEXT:,} characters", field=name, record=record)
 
 
-def _shown(name: str) -> str:
+def shown_name(name: str) -> str:
+    """The beginning of a field's name from outside, printable."""
     return "".join(letter if letter.isprintable() else "?" for letter in name[:64])
 
 
-__all__ = ["MAX_RECORDS", "Fields", "Malformed", "check_records", "read_records"]
+__all__ = [
+    "MAX_RECORDS",
+    "MAX_TEXT",
+    "Fields",
+    "Malformed",
+    "check_records",
+    "read_json",
+    "read_records",
+    "records_of",
+    "shown_name",
+]

@@ -39,7 +39,8 @@ def library_file() -> Path:
 
 
 @functools.cache
-def _library(file: str) -> Any:
+def opened_library(file: str) -> Any:
+    """LightGBM's library, opened once, silent, and told before that its threads wait without spinning."""
     wait_passively()
     library = ctypes.CDLL(file)
     library.LGBM_GetLastError.restype = ctypes.c_char_p
@@ -54,7 +55,7 @@ class Trees:
     """A parsed model; it can be used from several threads at once."""
 
     def __init__(self, text: bytes, *, library: str | None = None) -> None:
-        self._library = _library(library or str(library_file()))
+        self._library = opened_library(library or str(library_file()))
         self._handle = ctypes.c_void_p()
         rounds = ctypes.c_int()
         self._call("LGBM_BoosterLoadModelFromString", text, ctypes.byref(rounds), ctypes.byref(self._handle))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from app.domain.errors import BadInput, NotFound, Refused
 from app.domain.project import ProjectFile, parse_project
 from app.domain.workspace import MARKER, Workspace
-from app.store.reader import Reader
+from app.store.reader import SQLITE, Reader
 
 if TYPE_CHECKING:
     from app.store.engine import Store
@@ -85,7 +85,8 @@ def open_store(workspace: Workspace) -> Iterator["Store"]:
     from app.store.engine import Store
     from app.store.migrate import migrate
 
-    store = Store(store_url(workspace)) if _url_setting(workspace) else Store.of_file(workspace.store_file)
+    url = store_url(workspace)
+    store = Store.of_file(Path(url.removeprefix(SQLITE))) if url.startswith(SQLITE) else Store(url)
     try:
         migrate(store)
         yield store
@@ -107,7 +108,10 @@ def open_reader(workspace: Workspace) -> Iterator[Reader]:
 
 
 def store_url(workspace: Workspace) -> str:
-    """The SQLAlchemy URL of the store: `[store] url` in trainmaster.toml, or the SQLite file."""
+    """The SQLAlchemy URL of the store: `[store] url` in trainmaster.toml, or the SQLite file; raises Refused.
+
+    `${NAME}` in it is a secret: it comes from the environment, or from `.trainmaster/secrets`.
+    """
     return _url_setting(workspace) or f"sqlite:///{workspace.store_file}"
 
 
@@ -118,7 +122,11 @@ def _url_setting(workspace: Workspace) -> str | None:
     if "[store]" not in text:
         return None
     url = tomllib.loads(text).get("store", {}).get("url")
-    return str(url) if url else None
+    if not url:
+        return None
+    from app.services.secrets import filled_url
+
+    return filled_url(workspace, "store", str(url))
 
 
 class CodeSource(Protocol):

@@ -51,7 +51,7 @@ def read_settings(workspace: Workspace) -> Settings:
         theme=str(screen.get("theme", DEFAULT)),
         glyphs=glyphs,
         environment=str(document.get("environment", "dev")),
-        store_url=str(url) if url else None,
+        store_url=_filled(workspace, str(url)) if url else None,
         keys={str(name): str(key) for name, key in keys.items()},
     )
 
@@ -59,3 +59,9 @@ def read_settings(workspace: Workspace) -> Settings:
 def _section(document: Mapping[str, object], name: str) -> Mapping[str, object]:
     found = document.get(name, {})
     return found if isinstance(found, dict) else {}
+
+
+def _filled(workspace: Workspace, url: str) -> str:
+    from app.services.secrets import filled_url
+
+    return filled_url(workspace, "store", url)

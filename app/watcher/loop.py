@@ -17,6 +17,7 @@ from app.services.workspaces import find_workspace, open_store, project_names
 from app.store.engine import Store
 from app.watcher.arrivals import Arrivals
 from app.watcher.commits import Commits
+from app.watcher.health import HealthLooks
 
 BEAT_S = 2.0
 RECONCILE_EVERY = 3
@@ -32,18 +33,21 @@ class Watcher:
         self._said: dict[str, str] = {}
         self.arrivals = Arrivals(workspace, store)
         self.commits = Commits(workspace, store)
+        self.health = HealthLooks(workspace, store)
 
     def run(self) -> None:
         """Watch until SIGTERM."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop.set())
         self.arrivals.start()
+        self.health.start()
         self._tell()
         try:
             while not self.stop.is_set():
                 self.turn()
                 self.stop.wait(BEAT_S)
         finally:
+            self.health.stop()
             self.arrivals.stop()
 
     def turn(self) -> None:
@@ -61,9 +65,10 @@ class Watcher:
     def _tell(self) -> None:
         """Write the watcher's row: how many projects it watches, and what is wrong with their files or with itself."""
         count = len(project_names(self.workspace))
-        troubles = [*self.arrivals.complaints.values(), *self._said.values()]
+        troubles = [*self.arrivals.complaints.values(), *self._said.values(), *self.health.complaints]
         says = f"watches {count} project{'' if count == 1 else 's'}" + "".join(f" · {one}" for one in troubles)
         infrastructure.report(self.store, "watcher", ServiceState.UP, os.getpid(), says[:1000])
+        self.health.beat("watcher")
 
     def _step(self, name: str, step: Callable[[], object]) -> None:
         try:

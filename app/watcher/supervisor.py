@@ -27,7 +27,9 @@ from app.orchestration.server import (
 )
 from app.services import infrastructure
 from app.services.infrastructure import SUPERVISOR
-from app.services.workspaces import find_workspace, open_store, project_names
+from app.services.monitoring import health
+from app.services.monitoring.rules import rules_of
+from app.services.workspaces import find_workspace, now, open_store, project_names
 from app.store import leases
 from app.store.engine import Store
 from app.store.leases import Holder
@@ -115,10 +117,20 @@ class Supervisor:
                     infrastructure.hold(self.store, child.name, child.holder)
             if self._foreign is not None:
                 self._look_at_foreign_server()
+            self._listen()
         for child in self.children:
             self._care_for(child, moment)
         if moment - self._registered_at > RENEW_S:
             self._register_new_projects(moment)
+
+    def _listen(self) -> None:
+        """Say that this process works, and raise the alarm when the watcher says nothing."""
+        try:
+            late_s = rules_of(self.workspace, None).health.heartbeat_s
+            health.beat(self.store, SUPERVISOR, moment=now(), late_s=late_s)
+            health.watch_the_watcher(self.store, self.workspace)
+        except TrainmasterError as error:
+            sys.stderr.write(f"heartbeats: {error}\n")
 
     def _care_for(self, child: Child, moment: float) -> None:
         if child.process is None:

@@ -28,7 +28,7 @@ RECORD = {"hour": 9.0, "carrier": "AA"}
 SIGNATURE = Signature(
     Task.BINARY,
     "late",
-    (Feature("hour", "number"), Feature("carrier", "category", categories=("AA", "UA"))),
+    (Feature("hour", "number", "schedule"), Feature("carrier", "category", "schedule", categories=("AA", "UA"))),
     ("0", "1"),
 )
 Promote = Callable[..., int]

@@ -10,7 +10,7 @@ from app.domain.errors import BadInput, NotFound
 from app.domain.workspace import Workspace
 from app.services.features import FeatureSetBuilt, diff, explain, feature_sets, preview, prove_project, training_frame
 from app.services.running import running
-from app.services.workspaces import OpenProject
+from app.services.workspaces import OpenProject, open_store
 from app.store.engine import Store
 from tests.services.made import CODE, PROJECT, build, deliver, homes, take_in
 
@@ -283,3 +283,23 @@ def test_rules_that_read_no_future_are_proved(workspace: Workspace, store: Store
     found = prove_project(store, project)
 
     assert (found.tables, found.cuts) == (("asked", "facts", "rates_in_town", "sales"), 3)
+
+
+def test_features_whose_store_was_deleted_are_found_again_part_by_part(workspace: Workspace, store: Store) -> None:
+    project = homes(workspace, project=BY_SNAPSHOT, code=SALES)
+    take_in(store, project)
+    before = build(store, project)
+    rows = frame_of(store, project, before)
+    files = set(workspace.features.rglob("*.parquet"))
+    store.close()
+    for file in workspace.state.glob("store.db*"):
+        file.unlink()
+
+    with open_store(workspace) as anew:
+        take_in(anew, project)
+        after = build(anew, project)
+        again = frame_of(anew, project, after)
+
+    assert (after.version, after.digest) == (before.version, before.digest)
+    pd.testing.assert_frame_equal(again, rows)
+    assert set(workspace.features.rglob("*.parquet")) == files, "nothing is written twice"

@@ -3,7 +3,7 @@
 import pytest
 
 from app.gateway.metrics import Metrics
-from app.services.serving import _buckets, _quantile_ms, parse_metrics
+from app.services.serving.asking import _buckets, _quantile_ms, parse_metrics
 
 
 def test_quantiles_come_out_of_the_histogram_over_all_projects() -> None:

@@ -7,7 +7,15 @@ import pytest
 
 from app.domain.errors import BadInput, NotFound, Refused
 from app.domain.workspace import Workspace
-from app.services.workspaces import find_workspace, make_workspace, open_project, open_store, project_names
+from app.services.workspaces import (
+    find_workspace,
+    make_workspace,
+    open_project,
+    open_store,
+    project_names,
+    store_url,
+)
+from app.tui.settings import read_settings
 from tests.domain.test_project import GOOD
 
 
@@ -81,3 +89,30 @@ def test_projects_are_listed_and_a_broken_one_names_its_file(workspace: Workspac
     with pytest.raises(BadInput) as caught:
         open_project(workspace, "a")
     assert caught.value.where == "projects/a/project.toml"
+
+
+def test_the_url_of_the_store_takes_its_secrets_from_the_environment_or_the_private_file(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace.marker.write_text('[store]\nurl = "postgresql+psycopg://ana:${STORE_PW}@db/shop"\n')
+    with pytest.raises(Refused, match="the secret STORE_PW is not set") as refused:
+        store_url(workspace)
+    workspace.secrets_file.touch(mode=0o600)
+    workspace.secrets_file.write_text("STORE_PW=p/w\n")
+    kept = store_url(workspace)
+    monkeypatch.setenv("STORE_PW", "other")
+
+    assert kept == "postgresql+psycopg://ana:p%2Fw@db/shop"
+    assert store_url(workspace) == read_settings(workspace).store_url == "postgresql+psycopg://ana:other@db/shop"
+    assert str(workspace.secrets_file) in (refused.value.next_step or "")
+    assert "trainmaster.toml" in (refused.value.where or "")
+
+
+def test_a_store_whose_whole_url_is_a_secret_opens(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace.marker.write_text('[store]\nurl = "${WHERE}"\n')
+    monkeypatch.setenv("WHERE", f"sqlite:///{tmp_path / 'other.db'}")
+
+    with open_store(workspace) as store:
+        assert store.file == tmp_path / "other.db"

@@ -17,7 +17,7 @@ def column_of(values: Sequence[Any]) -> pa.Array:
     """
     kinds = {type(value) for value in values if value is not None}
     if kinds & {dict, list, tuple, bytes, bytearray, memoryview} or not kinds <= {int, float, str, bool, datetime}:
-        values = [_plain(value) for value in values]
+        values = [plain_value(value) for value in values]
         kinds = {type(value) for value in values if value is not None}
     if kinds == {int, float}:
         values = [None if value is None else float(value) for value in values]
@@ -32,7 +32,8 @@ def column_of(values: Sequence[Any]) -> pa.Array:
         return pa.array([None if value is None else float(value) for value in values], pa.float64())
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
+    """A value as the plain one that a file holds: numbers, text, truth values and times."""
     match value:
         case None | bool() | int() | float() | str() | datetime():
             return value

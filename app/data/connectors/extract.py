@@ -15,16 +15,22 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 
 @dataclass(frozen=True)
 class Past:
-    """What was taken of a source before: the newest watermark of an incremental one, and the version of each path."""
+    """What was taken of a source before: the newest watermark of an incremental one, and the version of each path.
+
+    `newest` tells which rows of that watermark were taken; None where nobody kept it, then all were.
+    """
 
     cursor: str | None = None
+    newest: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     has_begun: bool = False
 
     def after(self, piece: "Piece") -> "Past":
         """The same, when `piece` has been taken too."""
+        if piece.watermark is not None:
+            return replace(self, has_begun=True, cursor=piece.watermark, newest=piece.version)
         versions = {**self.versions, piece.path: piece.version} if piece.version else self.versions
-        return replace(self, has_begun=True, cursor=piece.watermark or self.cursor, versions=versions)
+        return replace(self, has_begun=True, versions=versions)
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class Piece:
 
     `path` names it in the source: a later piece of the same path replaces it. `digest` is the SHA-256 that says whether
     it was taken before, `version` what the other side calls its state (an ETag), `watermark` where the next extract of
-    an incremental source begins.
+    an incremental source begins; its `version` tells which rows of that value were taken.
     """
 
     path: str

@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.data.connectors import newest_rows
 from app.data.connectors.extract import Past, Piece
 from app.data.connectors.place import SourcePlace
 from app.data.connectors.spool import Spool
@@ -23,7 +24,11 @@ REFUSING = ("28", "42501")
 
 
 class Sql:
-    """One query; each extract is one transaction, streamed in pieces of `batch_rows`."""
+    """One query; each extract is one transaction, streamed in pieces of `batch_rows`.
+
+    A row may be committed after others of the same watermark were taken: an extract asks for the newest value again,
+    and leaves out what `Past.newest` tells of.
+    """
 
     def __init__(self, place: SourcePlace) -> None:
         self.place = place
@@ -34,23 +39,25 @@ class Sql:
         return self.place.source.watermark is not None
 
     def pieces(self, past: Past, spool: Spool) -> Iterator[Piece]:
-        """The rows after the watermark (or all rows), in the order of the watermark."""
+        """The rows from the watermark on that were not taken (or all rows), in the order of the watermark."""
         source = self.place.source
         with self._told(), self._connection() as connection:
             first = past.cursor
-            for table, last in self._tables(connection, first, source.batch_rows if source.watermark else None):
+            for table, last, newest in self._tables(connection, past, source.batch_rows if source.watermark else None):
                 file = spool.file(".parquet")
                 _write(table, file)
-                path = "sql" if last is None else f"sql/{last}"
+                late = last is not None and last == past.cursor
+                digest = packed_digest(file, f"late {past.newest}" if late else "")
+                path = "sql" if last is None else f"sql/{last} {digest[:12]}" if late else f"sql/{last}"
                 shown = f"source {self.place.name}" + ("" if first is None else f" after {first}")
-                yield Piece(path, shown, file, packed_digest(file), file.stat().st_size, watermark=last)
+                yield Piece(path, shown, file, digest, file.stat().st_size, version=newest, watermark=last)
                 file.unlink(missing_ok=True)
                 first = last
 
     def sample(self, spool: Spool, rows: int) -> Piece | None:
         """The first rows that the query gives."""
         with self._told(), self._connection() as connection:
-            result = connection.execute(self._statement(connection, None, order=False))
+            result = connection.execute(self._statement(connection, Past(), order=False))
             names, found = list(result.keys()), [tuple(row) for row in result.fetchmany(rows)]
             result.close()
         if not found:
@@ -63,15 +70,17 @@ class Sql:
         """Nothing is changed in the database."""
 
     def _tables(
-        self, connection: "Connection", first: str | None, batch_rows: int | None
-    ) -> Iterator[tuple["pa.Table", str | None]]:
+        self, connection: "Connection", past: Past, batch_rows: int | None
+    ) -> Iterator[tuple["pa.Table", str | None, str | None]]:
+        """The rows, the last watermark of each piece, and which rows of that value were taken."""
         import pyarrow as pa
 
+        first = past.cursor
         result = connection.execution_options(stream_results=True, max_row_buffer=FETCHED_ROWS).execute(
-            self._statement(connection, first), {"watermark": as_value(first)} if first is not None else {}
+            self._statement(connection, past), {"watermark": as_value(first)} if first is not None else {}
         )
         names = [str(name) for name in result.keys()]  # noqa: SIM118
-        mark = self._mark(names)
+        mark, key = self._mark(names), [names.index(one) for one in self.place.source.unique_key if one in names]
         parts: list[pa.Table] = []
         held: list[tuple[Any, ...]] = []  # rows of the newest value: more of them may follow
         for rows in result.partitions(FETCHED_ROWS):
@@ -80,11 +89,14 @@ class Sql:
             if mark is not None and batch_rows is not None:
                 cut = _last_change(whole, mark)
                 if sum(part.num_rows for part in parts) + len(whole) >= batch_rows and cut:
-                    parts.append(self._table(names, whole[:cut]))
-                    yield self._joined(parts), as_text(whole[cut - 1][mark])
+                    if ready := self._untaken(whole[:cut], mark, key, past):
+                        parts.append(self._table(names, ready))
+                    if parts:
+                        newest = whole[_last_change(whole[:cut], mark) : cut]
+                        yield self._joined(parts), as_text(newest[-1][mark]), newest_rows.told(newest, key)
                     parts, whole = [], whole[cut:]
                 cut = _last_change(whole, mark)
-                whole, held = whole[:cut], whole[cut:]
+                whole, held = self._untaken(whole[:cut], mark, key, past), whole[cut:]
             if whole:
                 parts.append(self._table(names, whole))
             if sum(part.nbytes for part in parts) > MAX_BYTES:
@@ -93,11 +105,21 @@ class Sql:
                     f"the result has more than {MAX_BYTES >> 30} GiB",
                     next_step=f"[sources.{self.place.name}] watermark = a column that only grows",
                 )
-        if held:
-            parts.append(self._table(names, held))
+        if mark is None:
+            if parts:
+                yield self._joined(parts), None, None
+            return
+        if fresh := self._untaken(held, mark, key, past):
+            parts.append(self._table(names, fresh))
         if parts:
-            last = None if mark is None else as_text((held[-1][mark]) if held else parts[-1].column(mark)[-1].as_py())
-            yield self._joined(parts), last
+            yield self._joined(parts), as_text(held[-1][mark]), newest_rows.told(held, key)
+
+    def _untaken(self, rows: list[tuple[Any, ...]], mark: int, key: Sequence[int], past: Past) -> list[tuple[Any, ...]]:
+        """Rows without those of the old watermark that were taken before; they stand first."""
+        if past.newest is None or not rows:
+            return rows
+        end = next((at for at, row in enumerate(rows) if as_text(row[mark]) != past.cursor), len(rows))
+        return [*newest_rows.untaken(rows[:end], key, past.newest), *rows[end:]]
 
     def _mark(self, names: Sequence[str]) -> int | None:
         watermark = self.place.source.watermark
@@ -111,7 +133,7 @@ class Sql:
             )
         return names.index(watermark)
 
-    def _statement(self, connection: "Connection", first: str | None, *, order: bool = True) -> Any:
+    def _statement(self, connection: "Connection", past: Past, *, order: bool = True) -> Any:
         from sqlalchemy import text
 
         source = self.place.source
@@ -119,7 +141,8 @@ class Sql:
         if source.watermark is None:
             return text(query)
         column = connection.dialect.identifier_preparer.quote_identifier(source.watermark)
-        where = f" WHERE {column} > :watermark" if first is not None else ""
+        after = ">" if past.newest is None else ">="
+        where = f" WHERE {column} {after} :watermark" if past.cursor is not None else ""
         tail = f" ORDER BY {column}" if order else ""
         return text(f"SELECT * FROM ({query}) AS rows_of_source{where}{tail}")  # noqa: S608
 

@@ -31,8 +31,9 @@ class Connection(Section):
     """Where rows come from: one of `path`, `url` and `stream`.
 
     `path` is a file, folder or glob in the project's folder; `url` with `query` a database (with `watermark`, a column
-    that only grows, each extract takes the rows after the last); `url` alone an object, also with a glob (http, https,
-    s3, gs, abfs, file); `stream` JSON lines of tail:FILE, tcp://HOST:PORT, unix:FILE or stdin:.
+    that only grows, each extract takes the rows after the last, and those of the last value that came late); `url`
+    alone an object, also with a glob (http, https, s3, gs, abfs, file); `stream` JSON lines of tail:FILE,
+    tcp://HOST:PORT, unix:FILE or stdin:.
 
     A secret is written as ${NAME} in `url`, `stream` and `options`: it comes from the environment, or from
     `.trainmaster/secrets` (mode 0600, NAME=value lines). `every_minutes` is how often the watcher asks a source that is

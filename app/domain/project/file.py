@@ -9,13 +9,16 @@ from pydantic import Field, ValidationError, model_validator
 
 from app.domain.errors import BadInput
 from app.domain.ids import is_name
+from app.domain.project.alerts import Alerts
 from app.domain.project.charter import Charter, Problem
 from app.domain.project.evaluation import Card, Evaluation
+from app.domain.project.feedback import Feedback
 from app.domain.project.gates import Gates
 from app.domain.project.learning import Learner, Split
-from app.domain.project.monitoring import Feedback, Monitoring
+from app.domain.project.monitoring import Monitoring
 from app.domain.project.search import Search
 from app.domain.project.section import Name, Section
+from app.domain.project.serving import Serving
 from app.domain.project.sources import Source
 from app.domain.project.views import Spine, View
 from app.domain.text import visible
@@ -58,8 +61,10 @@ class ProjectFile(Section):
     evaluation: Evaluation = Field(default_factory=Evaluation)
     card: Card = Field(default_factory=Card)
     gates: Gates = Field(default_factory=Gates)
+    serving: Serving = Field(default_factory=Serving)
     monitoring: Monitoring = Field(default_factory=Monitoring)
     feedback: Feedback = Field(default_factory=Feedback)
+    alerts: Alerts = Field(default_factory=Alerts)
 
     @model_validator(mode="after")
     def _names_are_safe(self) -> Self:

@@ -1,4 +1,4 @@
-"""Steps 26 to 28: `[monitoring]` and `[feedback]`."""
+"""Step 26: `[monitoring]`."""
 
 from typing import Literal
 
@@ -27,11 +27,3 @@ class Monitoring(Section):
                     raise ValueError(f"{key!r} is not a metric; choose from {', '.join(sorted(known))}")
             return {MetricName(str(key)): number for key, number in value.items()}
         return value
-
-
-class Feedback(Section):
-    """Steps 27 and 28: which signals retrain, how often at most, and who promotes."""
-
-    retrain_on: tuple[str, ...] = Field(default=(), strict=False)
-    cool_down_hours: float = Field(default=24, ge=0)
-    minimum_new_labels: int = Field(default=1, ge=0)

@@ -1,7 +1,7 @@
 """How a request is read and an answer is written: ours, the Open Inference Protocol v2, and MLflow's scoring server."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.gateway.models import Served
@@ -11,10 +11,15 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Asked:
-    """The records of a request, in the model's own fields, and the client's own id for it."""
+    """The records of a request, in the model's own fields, and the client's own id for it.
+
+    A request by entity has none until its `entities` were looked up; `says` is what its answer adds of them.
+    """
 
     records: Sequence[Record]
     id: str | None = None
+    entities: Sequence[Record] = ()
+    says: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

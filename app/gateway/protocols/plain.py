@@ -1,19 +1,21 @@
-"""Our own way: a record, a list of records, or {"records": [...]}."""
+"""Our own way: a record, a list of records, {"records": [...]}; or {"entity": {...}} and {"entities": [...]}."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.gateway.models import Served
-from app.gateway.protocols import Asked, Protocol
-from app.gateway.records import read_records
+from app.gateway.protocols import Asked, Protocol, Record
+from app.gateway.records import Malformed, read_json, records_of
 
 
 def read(body: bytes, _headers: Mapping[str, str], _served: Served) -> Asked:
-    """The records of a JSON body; raises Malformed."""
-    return Asked(read_records(body))
+    """The records, or the entities, of a JSON body; raises Malformed."""
+    document = read_json(body)
+    entities = _entities(document)
+    return Asked((), entities=entities) if entities is not None else Asked(records_of(document))
 
 
-def write(served: Served, _asked: Asked, predictions: Sequence[Any], request_id: str) -> dict[str, object]:
+def write(served: Served, asked: Asked, predictions: Sequence[Any], request_id: str) -> dict[str, object]:
     """Predictions, and what made them."""
     deployment = served.deployment
     answer: dict[str, object] = {
@@ -23,10 +25,29 @@ def write(served: Served, _asked: Asked, predictions: Sequence[Any], request_id:
         "version": deployment.version,
         "feature_set_version": deployment.feature_set_version,
         "request_id": request_id,
+        **asked.says,
     }
     if served.model.signature.classes:
         answer["classes"] = served.model.signature.classes
     return answer
+
+
+def _entities(document: Any) -> list[Record] | None:
+    """The entities that a document asks for, or None when it holds records."""
+    if not isinstance(document, dict) or len(document) != 1:
+        return None
+    if "entities" in document:
+        entities = document["entities"]
+        if not isinstance(entities, list) or not entities:
+            raise Malformed(422, "entities must be a list of objects, at least one", field="entities")
+    elif isinstance(document.get("entity"), dict):
+        entities = [document["entity"]]
+    else:
+        return None
+    for at, entity in enumerate(entities):
+        if not isinstance(entity, dict) or not entity:
+            raise Malformed(422, "an entity must be an object with its keys", field="entities", record=at)
+    return entities
 
 
 PLAIN = Protocol(("application/json",), read, write, malformed=422)

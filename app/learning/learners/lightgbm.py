@@ -4,17 +4,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from app.domain.errors import BadInput
 from app.domain.problem import Task
 from app.domain.project import Learner, Range
+from app.learning.boosting import Bins, Ensemble, LightGbmRefused
 from app.learning.dataset import make_dataset
 from app.learning.learners.method import Columns, Floats, Growing, Method, Prepared, Question, Rows
-from app.learning.openmp import wait_passively
 
 if TYPE_CHECKING:
-    import lightgbm
     import pyarrow as pa
 
 OBJECTIVES = {Task.BINARY: "binary", Task.MULTICLASS: "multiclass", Task.REGRESSION: "regression"}
@@ -102,7 +99,6 @@ class Binned(Prepared):
         watch: "Floats | pa.Table | None",
         learner: Learner,
     ) -> None:
-        wait_passively()
         self._method, self._question = method, question
         parameters = method.settings(question, learner, 0)
         places = columns.categories
@@ -112,10 +108,7 @@ class Binned(Prepared):
             )
             self._watch = None
             if watch is not None:
-                no_target = np.zeros(watch.shape[0])
-                self._watch = make_dataset(
-                    watch, no_target, parameters=parameters, categories=places, reference=self._rows
-                )
+                self._watch = make_dataset(watch, parameters=parameters, categories=places, reference=self._rows)
 
     def begin(self, learner: Learner, threads: int) -> Growing:
         """Begin to boost."""
@@ -129,22 +122,16 @@ class Boosting(Growing):
 
     stepwise = True
 
-    def __init__(
-        self, rows: "lightgbm.Dataset", watch: "lightgbm.Dataset | None", parameters: Mapping[str, Any], total: int
-    ) -> None:
-        import lightgbm
-
+    def __init__(self, rows: Bins, watch: Bins | None, parameters: Mapping[str, Any], total: int) -> None:
         self.total = total
         with _refusals():
-            self._booster = lightgbm.Booster(dict(parameters), rows)
-            if watch is not None:
-                self._booster.add_valid(watch, "watched")
+            self._trees = Ensemble(rows, watch, parameters)
 
     def grow(self, until: int) -> bool:
         """Boost; True when no split is left that improves anything."""
         with _refusals():
             while self.done < until:
-                finished = self._booster.update()
+                finished = self._trees.update()
                 self.done += 1
                 if finished:
                     return True
@@ -152,27 +139,18 @@ class Boosting(Growing):
 
     def watched(self) -> Floats:
         """Predictions that LightGBM has already: it keeps the scores of the watched rows as trees are added."""
-        caught: list[Floats] = []
-
-        def catch(predicted: Floats, _rows: object) -> list[tuple[str, float, bool]]:
-            caught.append(np.array(predicted))
-            return []
-
-        self._booster.eval_valid(catch)
-        return caught[0]
+        return self._trees.watched()
 
     def content(self) -> bytes:
         """LightGBM's text."""
-        return self._booster.model_to_string().encode()
+        return self._trees.text()
 
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    import lightgbm
-
     try:
         yield
-    except lightgbm.basic.LightGBMError as error:
+    except LightGbmRefused as error:
         raise BadInput(
             f"LightGBM: {error}", where="project.toml [learner]", next_step="correct learner.parameters"
         ) from None

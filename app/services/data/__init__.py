@@ -2,6 +2,7 @@
 
 from app.services.data.agreeing import Agreed, agree, agreement_of, require_agreement
 from app.services.data.comparing import SnapshotsCompared, compare_snapshots
+from app.services.data.freshness import Stale, stale_sources
 from app.services.data.importing import Imported, import_file
 from app.services.data.ingesting import ingest, plan_ingest
 from app.services.data.profiles import Profiled, profile_of
@@ -13,6 +14,7 @@ from app.services.data.quarantine import (
     reject,
     release,
     repair,
+    reveal,
 )
 from app.services.data.reading import (
     declared_source,
@@ -39,6 +41,7 @@ __all__ = [
     "SnapshotInfo",
     "SnapshotsCompared",
     "SourceState",
+    "Stale",
     "Tested",
     "TicketMoved",
     "agree",
@@ -59,9 +62,11 @@ __all__ = [
     "repair",
     "require_agreement",
     "resolve_ticket",
+    "reveal",
     "set_secret",
     "snapshot_bytes",
     "source_states",
+    "stale_sources",
     "take_ticket",
     "try_source",
 ]

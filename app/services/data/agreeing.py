@@ -8,6 +8,7 @@ from sqlmodel import col
 from app.domain.errors import Refused
 from app.domain.ids import Ref
 from app.domain.roles import Role
+from app.domain.text import visible
 from app.services.data.reading import declared_source
 from app.services.running import register_project
 from app.services.workspaces import OpenProject, now
@@ -20,24 +21,33 @@ NEEDED = 2
 
 @dataclass(frozen=True)
 class Agreed:
-    """Who has signed the requirement of a source as it stands; agreed when two roles have."""
+    """Who has signed the requirement of a source as it stands; agreed when two roles have, by two people.
+
+    >>> Agreed("rows", "", ("R3", "R4"), ("ana", "ana")).says
+    'the requirement of rows is signed by R3, R4, always ana; one more person is to agree'
+    """
 
     source: str
     digest: str
     roles: tuple[str, ...]
+    people: tuple[str, ...]
 
     @property
     def is_agreed(self) -> bool:
-        """Whether two roles have signed."""
-        return len(self.roles) >= NEEDED
+        """Whether two people have signed, each for a role of their own."""
+        return len(set(self.roles)) >= NEEDED and len(set(self.people)) >= NEEDED
 
     @property
     def says(self) -> str:
         """One line for people."""
         if self.is_agreed:
-            return f"the requirement of {self.source} is agreed by {' and '.join(self.roles)}"
-        signed = f"signed by {self.roles[0]}; one more role is" if self.roles else "not signed; two roles are"
-        return f"the requirement of {self.source} is {signed} to agree"
+            signed = (f"{role} ({visible(by, longest=60)})" for role, by in zip(self.roles, self.people, strict=True))
+            return f"the requirement of {self.source} is agreed by {' and '.join(signed)}"
+        if len(self.roles) >= NEEDED:
+            always = f"signed by {', '.join(self.roles)}, always {visible(self.people[0], longest=60)}"
+            return f"the requirement of {self.source} is {always}; one more person is to agree"
+        so_far = f"signed by {self.roles[0]}; one more role is" if self.roles else "not signed; two roles are"
+        return f"the requirement of {self.source} is {so_far} to agree"
 
 
 def agree(store: Store, project: OpenProject, source: str, role: Role, *, by: str, reason: str = "") -> Agreed:
@@ -84,23 +94,24 @@ def agreement_of(store: Store, project: OpenProject, source: str) -> Agreed:
     """Who has signed the requirement of a source as it stands now."""
     digest = declared_source(project, source).requirement_digest
     query = (
-        select(col(Agreement.role))
+        select(col(Agreement.role), col(Agreement.signed_by))
         .join(Project, col(Project.id) == col(Agreement.project_id))
         .where(col(Project.name) == project.name, col(Agreement.source) == source, col(Agreement.digest) == digest)
         .order_by(col(Agreement.id))
     )
     with store.read() as session:
-        return Agreed(source, digest, tuple(str(role) for role in session.execute(query).scalars()))
+        signed = session.execute(query).all()
+    return Agreed(source, digest, tuple(str(role) for role, _ in signed), tuple(by for _, by in signed))
 
 
 def require_agreement(store: Store, project: OpenProject, source: str) -> None:
-    """Raise Refused when `sign_off` is required and two roles have not signed the requirement as it stands."""
+    """Raise Refused when `sign_off` is required and the requirement as it stands is not agreed."""
     if declared_source(project, source).sign_off != "required":
         return
     agreed = agreement_of(store, project, source)
     if not agreed.is_agreed:
         raise Refused(
-            f"[sources.{source}] asks for a sign-off by two roles: {agreed.says}",
+            f"[sources.{source}] asks for a sign-off by two people of two roles: {agreed.says}",
             where=f"projects/{project.name}/project.toml",
-            next_step=f"trainmaster data agree {source} --role R3 (and R4) --project {project.name}",
+            next_step=f"trainmaster data agree {source} --role R3 (another person: R4) --project {project.name}",
         )

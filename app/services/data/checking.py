@@ -1,7 +1,7 @@
 """One extracted batch: contract, quarantine, profile, and the bytes of its snapshot."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from app.domain.errors import BadInput, Refused
@@ -41,13 +41,14 @@ def check_rows(raw: "Raw", path: str, source: str, declared: Source, project: Op
             where=name,
             next_step=f"correct the file, or [sources.{source}] in projects/{project.name}/project.toml",
         )
-    rejected = list(quarantine.records(raw, checked.rejected))
-    rows_in = len(raw.frame)
-    if len(rejected) > declared.max_quarantined_share * rows_in:
+    rejected = quarantine.records(raw, checked.rejected)
+    rows_in, broken = len(raw.frame), len(checked.rejected)
+    if broken > declared.max_quarantined_share * rows_in:  # lines that are no rows never stop a stream
+        first = quarantine.records(replace(raw, unread=()), checked.rejected[:1])[0]
         raise Refused(
-            f"{len(rejected):,} of {rows_in:,} rows break the contract ({len(rejected) / rows_in:.1%}; "
+            f"{broken:,} of {rows_in:,} rows break the contract ({broken / rows_in:.1%}; "
             f"the limit is {declared.max_quarantined_share:.1%}); nothing was taken in. "
-            f"First: {visible(rejected[0].reason, longest=200)}",
+            f"First: {visible(first.reason, longest=200)}",
             where=name,
             next_step=f"correct the file, or [sources.{source}] in projects/{project.name}/project.toml",
         )
@@ -57,7 +58,7 @@ def check_rows(raw: "Raw", path: str, source: str, declared: Source, project: Op
         name,
         raw.digest,
         raw.size_bytes,
-        rows_in,
+        rows_in + len(raw.unread),
         packed,
         snapshots.digest_of(packed.content, raw.digest),
         batch_profile(project, source, checked, packed),

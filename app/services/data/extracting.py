@@ -1,8 +1,6 @@
 """What of a source is new: its place with its secrets, and what the store knows of it."""
 
 import hashlib
-import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,10 +8,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from app.domain.errors import Refused
-from app.domain.secrets import Secrets
-from app.domain.workspace import Workspace
 from app.services.data.reading import declared_source
+from app.services.secrets import secrets_of
 from app.services.workspaces import OpenProject
 from app.store.tables import Snapshot, SourceFile
 
@@ -29,29 +25,6 @@ def source_place(project: OpenProject, source: str) -> "SourcePlace":
 
     declared = declared_source(project, source)
     return SourcePlace(source, project.name, project.folder, declared, secrets_of(project.workspace))
-
-
-def secrets_of(workspace: Workspace, environment: Mapping[str, str] = os.environ) -> Secrets:
-    """The secrets of the environment, and of `.trainmaster/secrets`; raises Refused when others may read that file."""
-
-    def lookup(name: str) -> str | None:
-        return environment.get(name) or secret_lines(workspace).get(name)
-
-    return Secrets(lookup)
-
-
-def secret_lines(workspace: Workspace) -> dict[str, str]:
-    """The NAME=value lines of the workspace's secrets; raises Refused when others may read the file."""
-    path = workspace.secrets_file
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-    except FileNotFoundError:
-        return {}
-    if mode & 0o077:
-        raise Refused(f"others may read it (mode {mode:04o})", where=str(path), next_step=f"chmod 600 {path}")
-    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
-    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
-    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 @dataclass(frozen=True)
@@ -95,15 +68,15 @@ def known_of(session: Session, project_id: int, source: str) -> Known:
     )
     chains: dict[str, tuple[str, ...]] = {}
     versions: dict[str, str] = {}
-    cursor = None
+    cursor = newest = None
     for path, digest, version, watermark in session.execute(query).all():
         chains[path] = (*chains.get(path, ()), digest)
-        if version is not None:
-            versions[path] = version
         if path.startswith(INCREMENTAL):
-            cursor = watermark
+            cursor, newest = watermark, version
+        elif version is not None:
+            versions[path] = version
     digests = frozenset(digest for chain in chains.values() for digest in chain)
-    return Known(Past(cursor, versions, has_begun=bool(chains)), digests, chains)
+    return Known(Past(cursor, newest, versions, has_begun=bool(chains)), digests, chains)
 
 
 def _returned(digest: str, before: str) -> str:

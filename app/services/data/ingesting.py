@@ -65,7 +65,10 @@ def ingest(task: TaskContext, source: str) -> Ingested:
                 connector.taken(piece)
                 continue
             task.progress(at, at + 1, f"{source}: {piece.shown}")
-            raw = readers.read(piece.file, piece.shown)
+            if place.source.kind is SourceKind.STREAM:
+                raw = readers.read_stream(piece.file, piece.shown, place.source)
+            else:
+                raw = readers.read(piece.file, piece.shown)
             if place.source.kind is SourceKind.FILES and raw.digest != piece.digest:
                 raise Unavailable("the file changed while it was read", where=piece.shown, next_step="try again")
             batch = check_rows(replace(raw, digest=digest), piece.path, source, place.source, run.project)

@@ -13,13 +13,15 @@ from sqlmodel import Session, col
 
 from app.domain.errors import NotFound, Refused, Usage
 from app.domain.ids import Ref, new_key
-from app.domain.states import QuarantineState
+from app.domain.states import UNREADABLE, QuarantineState
 from app.domain.text import visible
 from app.services.data.reading import declared_source, newest_snapshots
 from app.services.data.results import PARQUET
 from app.services.workspaces import OpenProject, now
 from app.store import artifacts, audit, lineage
 from app.store.engine import Store
+from app.store.queries.data import QuarantineRow, quarantined_rows
+from app.store.queries.privacy import MASK, masked
 from app.store.tables import Project, QuarantinedRow, Snapshot
 
 if TYPE_CHECKING:
@@ -30,7 +32,10 @@ LIST = "trainmaster data quarantine ls"
 
 @dataclass(frozen=True)
 class RowRepaired:
-    """A row whose values a person set; `still_broken` says what is wrong with it by itself, nothing when it is good."""
+    """A row whose values a person set; `still_broken` says what is wrong with it by itself, nothing when it is good.
+
+    Private values among `values` are hidden.
+    """
 
     id: int
     values: dict[str, object]
@@ -97,16 +102,44 @@ def repair(
         wrong = f"the row has no column {visible(strange[0])!r}" if strange else "no value was given"
         raise Usage(wrong, next_step=f"choose from: {visible(names, longest=400)}")
     repairs = {**json.loads(row.repairs), **values}
-    whole = {**delivered, **repairs}
     declared = declared_source(project, snapshot.source)
-    broken = repairing.broken_by(whole, declared, name=snapshot.source, where=row.file)
+    whole = {**delivered, **repairs}
+    found = repairing.values_of(row.rule, whole)
+    broken = (
+        found if isinstance(found, str) else repairing.broken_by(found, declared, name=snapshot.source, where=row.file)
+    )
     private = {name for name, rule in declared.columns.items() if rule.is_private}
-    shown = {name: "(private)" if name in private else value for name, value in values.items()}
+    hides_all = bool(private) and row.rule == UNREADABLE
+    shown = {name: MASK if name in private or hides_all else value for name, value in values.items()}
     with store.write() as session:
         (kept,) = _open_rows(session, project, [row_id])
         kept.repairs = json.dumps(repairs)
         _record(session, project, "data.row_repaired", snapshot, by, reason, {"row": row_id, "values": shown})
-    return RowRepaired(row_id, whole, broken)
+    return RowRepaired(row_id, json.loads(masked(json.dumps(whole), frozenset(private), row.rule)), broken)
+
+
+def reveal(store: Store, project: OpenProject, row_ids: Sequence[int], *, by: str, reason: str) -> list[QuarantineRow]:
+    """Rows in quarantine with the values of private columns; who saw them, and why, is in the audit log.
+
+    Raises Refused without a reason, NotFound for a row that is not in this project's quarantine.
+    """
+    if not reason.strip():
+        raise Refused("private values are shown for a reason only", next_step="add --reason WHY")
+    found = [row for one in row_ids for row in quarantined_rows(
+        store.reader, project=project.name, after_id=one - 1, limit=1, reveal=True) if row.id == one]  # fmt: skip
+    missing = set(row_ids) - {row.id for row in found}
+    if missing or not found:
+        raise NotFound(f"there is no row {min(missing, default=0)} in the quarantine of {project.name}", next_step=LIST)
+    moment = now()
+    with store.write(durable=True) as session:
+        for source in sorted({row.source for row in found}):
+            subject = str(Ref("source", f"{project.name}/{source}"))
+            details = {"rows": [row.id for row in found if row.source == source]}
+            audit.record(
+                session, actor=by, action="data.rows_revealed", subject=subject, now=moment, reason=reason,
+                details=details,
+            )  # fmt: skip
+    return found
 
 
 def release(store: Store, project: OpenProject, row_ids: Sequence[int], *, by: str, reason: str = "") -> RowsReleased:
@@ -130,7 +163,7 @@ def release(store: Store, project: OpenProject, row_ids: Sequence[int], *, by: s
             )
         declared = declared_source(project, root.source)
         candidates = [
-            repairing.Candidate(row.row_number, {**json.loads(row.content), **json.loads(row.repairs)})
+            repairing.candidate(row.row_number, row.rule, {**json.loads(row.content), **json.loads(row.repairs)})
             for row in family.rows
         ]
         with store.read() as session:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from app.domain.errors import Usage
 from app.domain.secrets import PLACEHOLDER
 from app.domain.workspace import Workspace
-from app.services.data.extracting import secret_lines
+from app.services.secrets import secret_lines
 from app.services.workspaces import actor, now
 from app.store import audit
 from app.store.engine import Store

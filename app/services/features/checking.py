@@ -33,12 +33,14 @@ def check(project: OpenProject, planned: Plan, computed: Computed) -> None:
         frame = frames[view.history or name]
         if view.history is not None:
             if frame is None:
-                _held_columns(planned.tables[view.history], name, [w.of for w in view.windows.values() if w.of])
+                _held_columns(
+                    project, planned.tables[view.history], name, [w.of for w in view.windows.values() if w.of]
+                )
             else:
                 views.check_facts(name, frame, view)
             names[name] = [views.ViewColumn(feature, "number") for feature in view.windows]
         elif frame is None:
-            names[name] = _held(planned.tables[name], without=_beside(project, name))
+            names[name] = _held(project, planned.tables[name], without=_beside(project, name))
         else:
             views.check_view(name, frame, view, file.problem)
             if view.event_time is None:
@@ -47,7 +49,7 @@ def check(project: OpenProject, planned: Plan, computed: Computed) -> None:
     spine_names = (
         [str(name) for name in spine.columns]
         if spine is not None
-        else [column.name for column in _held(planned.tables[file.spine.function])]
+        else [column.name for column in _held(project, planned.tables[file.spine.function])]
     )
     views.check_names(spine_names, names)
 
@@ -78,17 +80,25 @@ def _no_key_twice(project: OpenProject, table: TablePlan, keys: Sequence[str], n
         )
 
 
-def _held(table: TablePlan, *, without: Collection[str | None] = ()) -> "list[ViewColumn]":
-    """The columns of a table that an older version has."""
-    from app.features import views
+def _held(project: OpenProject, table: TablePlan, *, without: Collection[str | None] = ()) -> "list[ViewColumn]":
+    """The columns of a table that an older version has, or of a divided one whose parts all lie in the offline store.
 
-    assert table.older is not None
-    found = [one for one in views.held(table.older["held"]) if one.name not in without]
+    The latter is so when a part went away, and when the store was made anew beside features that were kept.
+    """
+    from app.features import offline, views
+
+    folder = folder_of(project) / table.folder
+    known = (
+        views.held(table.older["held"])
+        if table.older is not None
+        else views.stored_columns(offline.schema_of(folder, offline.newest_version(folder)))
+    )
+    found = [one for one in known if one.name not in without]
     return [views.ViewColumn(one.name, "number" if one.kind == "number" else "category") for one in found]
 
 
-def _held_columns(table: TablePlan, view: str, wanted: Sequence[str]) -> None:
-    there = {column.name for column in _held(table)}
+def _held_columns(project: OpenProject, table: TablePlan, view: str, wanted: Sequence[str]) -> None:
+    there = {column.name for column in _held(project, table)}
     for column in wanted:
         if column not in there:
             raise BadInput(

@@ -13,6 +13,7 @@ from app.features.online import (
     EARLY,
     SERVED,
     Key,
+    OnlineRow,
     OnlineStore,
     OnlineView,
     Read,
@@ -23,6 +24,7 @@ from app.features.online import (
 )
 from app.features.online_sqlite import SqliteOnline
 from app.learning.signature import Signature
+from app.services.secrets import filled_url
 from app.services.workspaces import now
 
 
@@ -45,17 +47,36 @@ class EntityRow:
 class ModelRows:
     """Rows in the order of a signature's features: numbers, texts, None for missing.
 
-    `version` is the feature set that they come from; `absent` names for each row the views that said nothing.
+    `version` is the feature set that they come from; `absent` names for each row the views that said nothing. `seen`
+    is what each of `views` said of each row at the moment `at_us`; `histories` are the views over history.
     """
 
     rows: list[tuple[Value, ...]]
     names: tuple[str, ...]
     version: int
     absent: list[tuple[str, ...]]
+    views: tuple[str, ...] = ()
+    seen: Sequence[tuple[OnlineRow | None, ...]] = ()
+    at_us: int = 0
+    histories: frozenset[str] = frozenset()
 
     def records(self) -> list[dict[str, Value]]:
         """The same as records."""
         return [dict(zip(self.names, row, strict=True)) for row in self.rows]
+
+    def ages_s(self, at: int) -> dict[str, float | None]:
+        """Seconds since the event behind what each view said of a row; None where it said nothing or has no time."""
+        return {
+            view: None if said is None or said.event_us is None else (self.at_us - said.event_us) / 1_000_000
+            for view, said in zip(self.views, self.seen[at], strict=True)
+        }
+
+    def knows(self, at: int) -> bool:
+        """Whether any view has a row of an entity; what a view over history says of one without events is none."""
+        return any(
+            said is not None and (view not in self.histories or said.event_us is not None)
+            for view, said in zip(self.views, self.seen[at], strict=True)
+        )
 
 
 @dataclass(frozen=True)
@@ -79,6 +100,11 @@ class OnlineReader:
     def of(cls, workspace: Workspace) -> Self:
         """A reader of a workspace's online store."""
         return cls(open_online(workspace))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether a read is one of a file on this machine, so quick that nobody need wait for it elsewhere."""
+        return isinstance(self._store, SqliteOnline)
 
     def close(self) -> None:
         """Give back every connection."""
@@ -147,11 +173,14 @@ class OnlineReader:
                     raise _Republished
                 found.append(rows)
                 versions.append(one.feature_set)
-            lines, absent = [], []
-            for said in zip(*found, strict=True):
+            lines, absent, seen = [], [], list(zip(*found, strict=True))
+            for rows_said in seen:
+                said = [row.values if row is not None else () for row in rows_said]
                 absent.append(tuple(name for name, row in zip(layout.views, said, strict=True) if not row))
                 lines.append(tuple(row[column] if (row := said[view]) else None for view, column in layout.places))
-            return ModelRows(lines, signature.names, min(versions, default=0), absent)
+            histories = frozenset(name for name in layout.views if about[name].is_history)
+            version = min(versions, default=0)
+            return ModelRows(lines, signature.names, version, absent, layout.views, seen, moment, histories)
 
         while True:
             try:
@@ -231,21 +260,19 @@ class _Republished(Exception):
 
 def _rows_of(
     read: Read, project: str, about: OnlineView, entities: Sequence[Mapping[str, object]], moment: int
-) -> tuple[OnlineView, list[tuple[Value, ...]]]:
-    """The values of each entity, or nothing where none is served."""
+) -> tuple[OnlineView, list[OnlineRow | None]]:
+    """What the view says of each entity, or None where it says nothing."""
     if len(about.entity) == 1 and about.key_kinds[0] == "text":  # nearly always, and the fastest
         name = about.entity[0]
         keys: list[object] = [entity.get(name) for entity in entities]
         if all(type(key) is str for key in keys):
-            found, rows = read(project, about.view, keys, moment)  # type: ignore[arg-type]
-            return found, [row.values if row is not None else () for row in rows]
+            return read(project, about.view, keys, moment)  # type: ignore[arg-type]
     able = [at for at, one in enumerate(entities) if all(one.get(name) is not None for name in about.entity)]
     found, rows = read(project, about.view, [about.key_of(entities[at]) for at in able], moment)
-    values: list[tuple[Value, ...]] = [()] * len(entities)
+    said: list[OnlineRow | None] = [None] * len(entities)
     for at, row in zip(able, rows, strict=True):
-        if row is not None:
-            values[at] = row.values
-    return found, values
+        said[at] = row
+    return found, said
 
 
 def open_online(workspace: Workspace) -> OnlineStore:
@@ -254,7 +281,8 @@ def open_online(workspace: Workspace) -> OnlineStore:
     url = tomllib.loads(text).get("online", {}).get("url") if "[online]" in text else None
     if url is None:
         return SqliteOnline(workspace.online_file)
-    if not str(url).startswith(("postgresql://", "postgres://")):
+    url = filled_url(workspace, "online", str(url))
+    if not url.startswith(("postgresql://", "postgres://")):
         raise BadInput(
             "[online] url must begin with postgresql://",
             where="trainmaster.toml",
@@ -262,7 +290,7 @@ def open_online(workspace: Workspace) -> OnlineStore:
         )
     from app.features.online_postgres import PostgresOnline
 
-    return PostgresOnline(str(url))
+    return PostgresOnline(url)
 
 
 def entity_of(pairs: Sequence[str], about: Mapping[str, OnlineView]) -> dict[str, object]:

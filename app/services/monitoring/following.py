@@ -1,20 +1,22 @@
 """What follows from a report: alerts opened, seen again or resolved, and a decision about each retrain."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from app.domain.ids import Ref, new_key
-from app.domain.states import AlertState, Severity
+from app.domain.ids import Ref
+from app.domain.project import Alerts
+from app.domain.states import Severity
 from app.services.feedback.deciding import decide_about
+from app.services.monitoring import alerting
+from app.services.monitoring.alerting import Breach
 from app.services.predictions import Production
 from app.services.running import RunContext
 from app.services.workspaces import now
-from app.store.lineage import link
-from app.store.tables import Alert, FeatureSet, MonitorReport
+from app.store.tables import Alert, FeatureSet, MonitorReport, Signal
 
 if TYPE_CHECKING:
     from app.monitoring.report import Report, SignalValue
@@ -42,81 +44,109 @@ def follow(
 ) -> Outcome:
     """Write alerts and decisions of a report in the transaction of `session`.
 
-    An alert is resolved when its signal was computed and is within its limit, or is watched no more. A breached signal
-    is decided about each time it is seen; a yes of an earlier report that no run has taken yet holds back another.
+    A signal opens an alert after `open_after` windows in a row past its limit, and resolves it after `resolve_after`
+    within it; one that is watched no more resolves it at once. A breached signal with an alert is decided about each
+    time it is seen; a yes of an earlier report that no run has taken yet holds back another.
     """
-    unresolved = {
-        alert.signal: alert
-        for alert in session.execute(
-            select(Alert).where(col(Alert.project_id) == run.project_id, col(Alert.state) != AlertState.RESOLVED)
-        ).scalars()
-    }
-    moment = now()
-    resolved = tuple(_resolve(session, alert, moment) for alert in _ended(unresolved, found))
+    rules, moment, evidence = run.project.file.alerts, now(), Ref("report", row.key)
+    standing = alerting.unresolved(session, run.project_id, reported=True)
+    resolved = _end(session, standing, found, rules, is_new=is_new)
     opened: list[tuple[str, str, str, str]] = []
     decisions: list[tuple[str, bool, str]] = []
     for signal in sorted(found.breached, key=lambda each: each.kind != "quality"):
-        alert = unresolved.get(signal.name)
+        alert = standing.get(signal.name)
+        breach = _breach(signal, row, production, found, says_window)
         if alert is None:
-            alert = _open(session, run, row, production, signal, says_window, moment)
+            needed = rules.open_after_of(signal.name)
+            if needed > 1 and windows_in_a_row(session, row, signal.name, most=needed) < needed:
+                continue
+            alert = alerting.open_alert(session, run.project_id, breach, rules, moment, evidence=evidence)
             opened.append((alert.key, alert.signal, str(alert.severity), alert.says))
         elif is_new:
-            _see_again(session, alert, row, _says(signal, production, says_window), moment)
+            alerting.see_again(session, alert, breach, rules, moment, evidence=evidence)
         decisions.append(decide_about(session, run, alert, features, moment))
     return Outcome(tuple(opened), resolved, tuple(decisions))
 
 
-def _ended(unresolved: dict[str, Alert], found: "Report") -> list[Alert]:
-    known = {signal.name: signal for signal in found.signals}
+def windows_in_a_row(session: Session, row: MonitorReport, signal: str, *, most: int) -> int:
+    """In how many of the newest windows in a row, up to the report's own, a signal was past its limit (at most `most`).
+
+    Of a window that was reported twice the newest report counts; windows in which the signal had no value are passed
+    over, for they say neither yes nor no.
+    """
+    found = session.execute(
+        select(
+            col(MonitorReport.id),
+            col(MonitorReport.window_from),
+            col(MonitorReport.window_to),
+            col(Signal.breached),
+            col(Signal.special),
+        )
+        .join(Signal, col(Signal.report_id) == col(MonitorReport.id))
+        .where(
+            col(MonitorReport.project_id) == row.project_id,
+            col(Signal.name) == signal,
+            col(MonitorReport.id) <= row.id,
+        )
+        .order_by(col(MonitorReport.id).desc())
+        .limit(most * 20)
+    ).all()
+    windows: dict[object, bool] = {}
+    for report, begin, end, breached, special in found:
+        if row.window_to is not None and end is not None and end > row.window_to:
+            continue
+        window = (begin, end) if begin is not None or end is not None else report
+        if special is None and window not in windows:
+            windows[window] = bool(breached)
+    in_a_row = 0
+    for breached in _newest_first(windows):
+        if not breached or in_a_row == most:
+            break
+        in_a_row += 1
+    return in_a_row
+
+
+def _newest_first(windows: Mapping[object, bool]) -> list[bool]:
+    by_time = sorted(windows, key=lambda window: str(window[1]) if isinstance(window, tuple) else "", reverse=True)
+    return [windows[window] for window in by_time]
+
+
+def _end(
+    session: Session, standing: dict[str, Alert], found: "Report", rules: Alerts, *, is_new: bool
+) -> tuple[str, ...]:
+    known, moment = {signal.name: signal for signal in found.signals}, now()
     ended = []
-    for name, alert in unresolved.items():
+    for name, alert in standing.items():
         signal = known.get(name)
-        if signal is None or (signal.value == signal.value and not signal.breached):
-            ended.append(alert)
-    return ended
+        if signal is None:
+            alerting.end(session, alert, rules, moment, reason="it is watched no more")
+            ended.append(alert.key)
+        elif (
+            signal.value == signal.value
+            and not signal.breached
+            and alerting.see_quiet(session, alert, rules, moment, counts=is_new)
+        ):
+            ended.append(alert.key)
+    return tuple(ended)
 
 
-def _resolve(session: Session, alert: Alert, moment: datetime) -> str:
-    alert.state, alert.resolved_at = AlertState.RESOLVED, moment
-    session.add(alert)
-    session.flush()
-    return alert.key
-
-
-def _open(
-    session: Session,
-    run: RunContext,
-    row: MonitorReport,
-    production: Production,
-    signal: "SignalValue",
-    says_window: str,
-    moment: datetime,
-) -> Alert:
-    alert = Alert(
-        key=new_key(),
-        project_id=run.project_id,
-        version_id=production.version_id,
-        report_id=row.id or 0,
+def _breach(
+    signal: "SignalValue", row: MonitorReport, production: Production, found: "Report", says_window: str
+) -> Breach:
+    return Breach(
         signal=signal.name,
+        kind=signal.kind,
         severity=Severity.CRITICAL if signal.kind == "quality" else Severity.WARNING,
         says=_says(signal, production, says_window),
-        opened_at=moment,
-        last_seen_at=moment,
+        value=signal.value,
+        limit=signal.limit,
+        feature=signal.feature,
+        slice=getattr(signal, "slice", None),
+        rows=found.labelled_rows if signal.kind == "quality" else found.rows,
+        window=(row.window_from, row.window_to),
+        version_id=production.version_id,
+        report_id=row.id,
     )
-    session.add(alert)
-    session.flush()
-    link(session, [(Ref("report", row.key), Ref("alert", alert.key), "opened")], now=moment)
-    return alert
-
-
-def _see_again(session: Session, alert: Alert, row: MonitorReport, says: str, moment: datetime) -> None:
-    alert.seen += 1
-    alert.last_seen_at, alert.says = moment, says
-    if alert.state is AlertState.ACKNOWLEDGED and (alert.acknowledged_until or moment) <= moment:
-        alert.state = AlertState.OPEN
-    session.add(alert)
-    session.flush()
-    link(session, [(Ref("report", row.key), Ref("alert", alert.key), "seen_again")], now=moment)
 
 
 def _says(signal: "SignalValue", production: Production, says_window: str) -> str:
@@ -125,4 +155,4 @@ def _says(signal: "SignalValue", production: Production, says_window: str) -> st
     return f"{signal.name} {signal.value:.3f} is {side} {limit} in {says_window} (version {production.version})"
 
 
-__all__ = ["Outcome", "follow"]
+__all__ = ["Outcome", "follow", "windows_in_a_row"]

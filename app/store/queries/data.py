@@ -1,8 +1,9 @@
 """Snapshots, sources with their freshness, and rows in quarantine."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from app.store.queries.privacy import masked, private_columns
 from app.store.queries.rows import made, where
 from app.store.reader import Reader
 
@@ -155,8 +156,12 @@ def quarantined_rows(
     state: str | None = None,
     after_id: int = 0,
     limit: int = 100,
+    reveal: bool = False,
 ) -> list[QuarantineRow]:
-    """A page of rows in quarantine, in the order they came; `after_id` continues after a page."""
+    """A page of rows in quarantine, in the order they came; `after_id` continues after a page.
+
+    Values of private columns are hidden; only the service that records who asked for them says `reveal`.
+    """
     conditions, bound = _conditions(project, source)
     conditions.append("q.id > :after_id")
     if snapshot is not None:
@@ -172,7 +177,16 @@ def quarantined_rows(
         q.content, q.state, q.repairs, t.key AS released_in, q.decided_by, q.decided_at
         FROM quarantined_row q JOIN snapshot s ON s.id = q.snapshot_id LEFT JOIN snapshot t ON t.id = q.released_in
         JOIN project p ON p.id = s.project_id {where(conditions)} ORDER BY q.id LIMIT :limit"""  # noqa: S608
-    return made(QuarantineRow, reader.rows(sql, {**bound, "after_id": after_id, "limit": limit}))
+    found = made(QuarantineRow, reader.rows(sql, {**bound, "after_id": after_id, "limit": limit}))
+    if reveal:
+        return found
+    private = {one: private_columns(reader, *one) for one in {(row.project, row.source) for row in found}}
+    return [_masked(row, private[row.project, row.source]) for row in found]
+
+
+def _masked(row: QuarantineRow, private: frozenset[str]) -> QuarantineRow:
+    content, repairs = (masked(values, private, row.rule) for values in (row.content, row.repairs))
+    return replace(row, content=content, repairs=repairs)
 
 
 def counts_by_rule(

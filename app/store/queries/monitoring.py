@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from app.store.queries.alerts import AlertRow, alerts
 from app.store.queries.rows import as_flags, made, number, where
 from app.store.reader import Reader
 
@@ -51,28 +52,6 @@ class SignalPoint:
     limit_value: float | None
     breached: bool
     version: int
-
-
-@dataclass(frozen=True)
-class AlertRow:
-    """An alert and the version it is about."""
-
-    key: str
-    project: str
-    model: str
-    version: int
-    report: str
-    signal: str
-    severity: str
-    state: str
-    says: str
-    seen: int
-    opened_at: str
-    last_seen_at: str
-    acknowledged_by: str | None
-    acknowledged_until: str | None
-    acknowledged_reason: str
-    resolved_at: str | None
 
 
 @dataclass(frozen=True)
@@ -147,23 +126,6 @@ def signal_histories(
     return histories
 
 
-def alerts(
-    reader: Reader, *, project: str | None = None, unresolved_only: bool = False, limit: int = 100
-) -> list[AlertRow]:
-    """Alerts: open first, then acknowledged, then resolved; newest first among each."""
-    conditions, bound = _of_project(project)
-    if unresolved_only:
-        conditions.append("a.state <> 'resolved'")
-    sql = f"""SELECT a.key, p.name AS project, m.name AS model, v.version, o.key AS report, a.signal, a.severity,
-        a.state, a.says, a.seen, a.opened_at, a.last_seen_at, a.acknowledged_by, a.acknowledged_until,
-        a.acknowledged_reason, a.resolved_at
-        FROM alert a JOIN project p ON p.id = a.project_id JOIN model_version v ON v.id = a.version_id
-        JOIN model m ON m.id = v.model_id JOIN monitor_report o ON o.id = a.report_id {where(conditions)}
-        ORDER BY CASE a.state WHEN 'open' THEN 0 WHEN 'acknowledged' THEN 1 ELSE 2 END, a.id DESC
-        LIMIT :limit"""  # noqa: S608
-    return made(AlertRow, reader.rows(sql, {**bound, "limit": limit}))
-
-
 def decisions(reader: Reader, *, project: str | None = None, limit: int = 100) -> list[DecisionRow]:
     """Decisions about alerts, newest first."""
     conditions, bound = _of_project(project)
@@ -181,3 +143,19 @@ def _joined(row: dict[str, Any]) -> dict[str, Any]:
 
 def _of_project(project: str | None) -> tuple[list[str], dict[str, Any]]:
     return (["p.name = :project"], {"project": project}) if project is not None else ([], {})
+
+
+__all__ = [
+    "AlertRow",
+    "DecisionRow",
+    "ReportRow",
+    "SignalPoint",
+    "SignalRow",
+    "alerts",
+    "decisions",
+    "latest_report",
+    "reports",
+    "signal_histories",
+    "signal_history",
+    "signals_of",
+]

@@ -97,10 +97,10 @@ LEFT JOIN (SELECT id, key, created_at FROM monitor_report {w} ORDER BY id DESC L
 """
 
 _NEEDS = """
-SELECT a.severity, 'alert' AS kind, p.name AS project, a.key, a.says AS what, a.opened_at AS since,
+SELECT a.severity, 'alert' AS kind, coalesce(p.name, '') AS project, a.key, a.says AS what, a.opened_at AS since,
   'trainmaster alerts ack ' || a.key || ' --reason WHY' AS next_step,
   CASE a.severity WHEN 'critical' THEN 0 ELSE 2 END AS rank
-FROM alert a JOIN project p ON p.id = a.project_id WHERE a.state <> 'resolved' AND a.state = 'open' {p}
+FROM alert a LEFT JOIN project p ON p.id = a.project_id WHERE a.state = 'open' {p}
 UNION ALL
 SELECT 'critical', 'version', p.name, m.name || '/' || v.version, m.name || ' v' || v.version || ' waits for promotion',
   v.created_at, 'trainmaster models promote ' || m.name || ' ' || v.version, 1

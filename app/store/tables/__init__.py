@@ -10,6 +10,7 @@ from app.store.tables.ci import Bundle, CiVerdict
 from app.store.tables.data import Agreement, QuarantinedRow, Snapshot, SourceFile, Ticket
 from app.store.tables.experiments import Baseline, Metric, MetricPoint, Parameter, RunArtifact, RunNote, RunTag
 from app.store.tables.features import FeatureCode, FeatureSet, OnlinePublish, SkewCheck, TrainingSet
+from app.store.tables.health import HealthPoint, HealthSignal, Heartbeat, Notice
 from app.store.tables.infrastructure import Admission, Estimate, Lease, Service
 from app.store.tables.lineage import LineageEdge
 from app.store.tables.monitoring import Alert, Decision, MonitorReport, Signal
@@ -23,6 +24,7 @@ from app.store.tables.registry import (
     StageTransition,
 )
 from app.store.tables.reproduction import Reproduction
+from app.store.tables.rollouts import Rollout, RolloutWindow
 from app.store.tables.runs import LogLine, ResourceSample, Run, Task
 from app.store.tables.serving import Deployment, PredictionBatch
 from app.store.tables.trials import Experiment, Trial
@@ -51,6 +53,9 @@ __all__ = [
     "FeatureSet",
     "GateResult",
     "GateVerdictRow",
+    "HealthPoint",
+    "HealthSignal",
+    "Heartbeat",
     "Lease",
     "LineageEdge",
     "LogLine",
@@ -59,6 +64,7 @@ __all__ = [
     "Model",
     "ModelVersion",
     "MonitorReport",
+    "Notice",
     "OnlinePublish",
     "Parameter",
     "PredictionBatch",
@@ -66,6 +72,8 @@ __all__ = [
     "QuarantinedRow",
     "Reproduction",
     "ResourceSample",
+    "Rollout",
+    "RolloutWindow",
     "Run",
     "RunArtifact",
     "RunNote",

@@ -45,8 +45,16 @@ class Signal(Table, table=True):
     breached: bool = False
 
 
+UNRESOLVED = "state <> 'resolved'"
+UNRESOLVED_EVERYWHERE = "state <> 'resolved' AND project_id IS NULL"
+
+
 class Alert(Table, table=True):
-    """A signal past its limit, until it is resolved; one unresolved alert a project and signal."""
+    """A signal past its limit, until it is resolved; one unresolved alert a project and signal.
+
+    An alert without a project speaks of the machine or the services, one without a report of their health or a run's.
+    `quiet` counts windows in a row within the limit; `muted_until` keeps notifications back and nothing else.
+    """
 
     __tablename__ = "alert"
     __table_args__ = (
@@ -55,26 +63,52 @@ class Alert(Table, table=True):
             "project_id",
             "signal",
             unique=True,
-            sqlite_where=text("state <> 'resolved'"),
-            postgresql_where=text("state <> 'resolved'"),
+            sqlite_where=text(UNRESOLVED),
+            postgresql_where=text(UNRESOLVED),
+        ),
+        Index(
+            "one_unresolved_alert_everywhere",
+            "signal",
+            unique=True,
+            sqlite_where=text(UNRESOLVED_EVERYWHERE),
+            postgresql_where=text(UNRESOLVED_EVERYWHERE),
         ),
     )
     id: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True, max_length=12)
-    project_id: int = refers("project.id")
-    version_id: int = refers("model_version.id")
-    report_id: int = refers("monitor_report.id")
+    project_id: int | None = refers("project.id", nullable=True)
+    version_id: int | None = refers("model_version.id", nullable=True)
+    report_id: int | None = refers("monitor_report.id", nullable=True)
+    run_id: int | None = refers("run.id", nullable=True, name="alert_is_about_a_run")
     signal: str = Field(max_length=300)
+    kind: str = Field(default="drift", max_length=32)
+    feature: str | None = None
+    slice: str | None = None
+    source: str | None = None
     severity: Severity = word(Severity)
     state: AlertState = word(AlertState, AlertState.OPEN)
     says: str = long_text()
+    next_step: str = long_text()
+    value: float | None = number(nullable=True)
+    limit_value: float | None = number(nullable=True)
+    rows: int | None = Field(default=None, ge=0)
+    window_from: datetime | None = moment(nullable=True)
+    window_to: datetime | None = moment(nullable=True)
+    grouped: str = Field(default="", max_length=64)
+    owner: str | None = None
     seen: int = Field(default=1, ge=1)
+    quiet: int = Field(default=0, ge=0)
     opened_at: datetime = moment(index=True)
     last_seen_at: datetime = moment()
     acknowledged_by: str | None = None
     acknowledged_until: datetime | None = moment(nullable=True)
     acknowledged_reason: str = long_text()
+    muted_by: str | None = None
+    muted_until: datetime | None = moment(nullable=True)
+    muted_reason: str = long_text()
     resolved_at: datetime | None = moment(nullable=True)
+    resolved_by: str | None = None
+    resolved_reason: str = long_text()
 
 
 class Decision(Table, table=True):

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from app.store.queries.data import QuarantineRow, RuleCount, counts_by_rule, quarantined_rows
+from app.store.queries.privacy import MASK
 from app.store.queries.profiles import RequirementView, RuleView, requirement_of
 from app.store.queries.tickets import SignatureRow, signatures
 from app.store.reader import Reader
@@ -130,7 +131,7 @@ class ContractTab(DataTab):
         command = f"trainmaster data agree {source} --role ROLE --reason REASON"
         lines = [
             *fact("What changes", f"the requirement of {source}, as project.toml has it now, is signed for a role"),
-            *fact("Agreed", "when two roles have signed; a change of it asks for new signatures"),
+            *fact("Agreed", "when two people of two roles have signed; a change of it asks for new signatures"),
             *fact("Who is told", "the audit log"),
             *fact("Same as", command, "dim"),
         ]
@@ -223,6 +224,9 @@ class QuarantineTab(DataTab):
             if name in repairs:
                 spans.append((f" → {'–' if repairs[name] is None else repairs[name]}", "accent"))
             lines.append(line(*spans))
+        if MASK in content.values():
+            command = f"trainmaster data quarantine show {row.id} --reveal --reason WHY"
+            lines += [(), *[line((piece, "dim")) for piece in wrapped(f"hidden values: {command}", width, 3)]]
         panel.show(lines)
         brief.show([line((f"row {row.id} ", "bold"), (row.state, "dim")), line((row.reason, "warn"))])
 

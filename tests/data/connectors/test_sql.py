@@ -55,6 +55,48 @@ def test_a_long_result_comes_in_pieces_that_never_part_equal_watermarks(workspac
     assert source_row(store)["watermark"] == "50"
 
 
+@pytest.mark.parametrize("key", ["", 'unique_key = ["id", "town"]\n'])
+def test_rows_that_come_late_with_the_newest_watermark_are_taken_once(
+    workspace: Workspace, store: Store, key: str
+) -> None:
+    project = shop(workspace, INCREMENTAL + key)
+    add(workspace, 1, 5)
+    taken = [orders(store, project).accepted]
+
+    add(workspace, 5, 5, town="bonn")
+    taken += [orders(store, project).accepted, orders(store, project).accepted]
+    add(workspace, 5, 5, town="kiel")
+    add(workspace, 6, 7)
+    taken += [orders(store, project).accepted, orders(store, project).accepted]
+
+    assert taken == [5, 1, 0, 3, 0]
+    assert [snapshot.rows for snapshot in newest_snapshots(store, 1)] == [5, 1, 3]
+    assert source_row(store)["watermark"] == "7"
+
+
+def test_a_late_row_that_equals_another_is_a_row_of_its_own_without_a_key(workspace: Workspace, store: Store) -> None:
+    project = shop(workspace, INCREMENTAL)
+    add(workspace, 5, 5)
+    taken = [orders(store, project).accepted]
+
+    for _ in range(2):
+        add(workspace, 5, 5)
+        taken += [orders(store, project).accepted, orders(store, project).accepted]
+
+    assert taken == [1, 1, 0, 1, 0]
+
+
+def test_a_store_that_does_not_know_its_newest_rows_goes_on_after_them(workspace: Workspace, store: Store) -> None:
+    project = shop(workspace, INCREMENTAL)
+    add(workspace, 1, 5)
+    orders(store, project)
+    with store.write() as session:
+        session.connection().exec_driver_sql("UPDATE source_file SET version = NULL")
+    add(workspace, 6, 6)
+
+    assert [orders(store, project).accepted, orders(store, project).accepted] == [1, 0]
+
+
 def test_without_a_watermark_the_whole_result_replaces_the_last_also_when_it_goes_back(
     workspace: Workspace, store: Store
 ) -> None:

@@ -1,14 +1,18 @@
 """Streams of JSON lines: a file that grows, sockets, standard input; nothing twice and nothing lost."""
 
+import io
+import json
 import os
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
-from app.domain.errors import Unavailable
+from app.domain.errors import Refused, Unavailable
 from app.domain.workspace import Workspace
-from app.services.data import newest_snapshots, receive, try_source
+from app.services.data import newest_snapshots, receive, release, repair, snapshot_bytes, try_source
 from app.store.engine import Store
+from app.store.queries.data import quarantined_rows
 from tests.data.connectors.made import orders, shop, source_row, speaker
 
 
@@ -97,3 +101,59 @@ def test_what_a_killed_receiver_left_is_taken_in_without_its_torn_line(workspace
     taken = orders(store, project)
 
     assert taken.accepted == 2
+
+
+def test_a_line_that_is_no_row_goes_to_quarantine_with_its_reason_and_the_stream_goes_on(
+    workspace: Workspace, store: Store
+) -> None:
+    project = shop(workspace, 'stream = "tail:orders.jsonl"\n')
+    log = project.folder / "orders.jsonl"
+    bad = b'{"id": 3, "price":\n[4]\n\n{"id": 5, "price": "cheap"}\n{"id": 6, "price": {"eur": 1}}\n\xff\xfe\n'
+    log.write_bytes(lines(1, 2) + bad + lines(7, 9))
+
+    first = orders(store, project)
+    with log.open("ab") as stream:
+        stream.write(lines(10, 11))
+    second = orders(store, project)
+
+    assert (first.rows_in, first.accepted, first.quarantined, second.accepted) == (10, 5, 5, 2)
+    found = quarantined_rows(store.reader)
+    assert [(row.row_number, row.rule) for row in found] == [
+        (3, "line.unreadable"),
+        (4, "line.unreadable"),
+        (5, "price.type"),
+        (6, "price.type"),
+        (7, "line.unreadable"),
+    ]
+    assert "from byte 0 line 3: not valid JSON" in found[0].reason
+    assert json.loads(found[2].content) == {"id": 5, "price": "cheap"}
+
+
+def test_a_micro_batch_of_nothing_but_bad_lines_stops_nothing(workspace: Workspace, store: Store) -> None:
+    project = shop(workspace, 'stream = "tail:orders.jsonl"\nunique_key = ["id"]\n')
+    log = project.folder / "orders.jsonl"
+    log.write_bytes(b"hello\n")
+    taken = [orders(store, project)]
+    with log.open("ab") as stream:
+        stream.write(lines(1, 3))
+
+    taken.append(orders(store, project))
+
+    assert [(one.rows_in, one.accepted, one.quarantined) for one in taken] == [(1, 0, 1), (3, 3, 0)]
+
+
+def test_a_bad_line_is_repaired_as_a_line_and_released_in_its_place(workspace: Workspace, store: Store) -> None:
+    project = shop(workspace, 'stream = "tail:orders.jsonl"\n')
+    (project.folder / "orders.jsonl").write_bytes(lines(1, 2) + b'{"id": 3, "price": 1.5\n' + lines(4, 5))
+    orders(store, project)
+    with pytest.raises(Refused, match="row 3 cannot be released: not valid JSON"):
+        release(store, project, [1], by="ana")
+
+    still = repair(store, project, 1, {"line": "3"}, by="ana")
+    good = repair(store, project, 1, {"line": '{"id": 3, "price": 2.5}'}, by="ana")
+    release(store, project, [1], by="ana")
+
+    assert (still.still_broken, good.still_broken) == ("not a JSON object", "")
+    (info,) = newest_snapshots(store, 1)
+    rows = pq.read_table(io.BytesIO(snapshot_bytes(store, info))).to_pylist()
+    assert [(row["id"], row["price"]) for row in rows] == [(1, 1.5), (2, 1.5), (3, 2.5), (4, 1.5), (5, 1.5)]

@@ -20,7 +20,7 @@ from app.services.workspaces import OpenProject
 from app.store.engine import Store
 from app.store.queries.data import quarantined_rows
 from app.store.tables import AuditEvent, QuarantinedRow, Snapshot
-from tests.services.made import HOMES, deliver, homes, take_in
+from tests.services.made import HOMES, PROJECT, deliver, homes, take_in
 
 HEADER = HOMES.split("\n", 1)[0]
 BAD = f"""{HEADER}
@@ -194,3 +194,32 @@ def test_the_books_balance_whatever_a_person_does(
         require_balance(store)
     names = [str(row["home"]) for row in standing(store)]
     assert names == sorted(names, key=lambda name: int(name.rpartition("-")[2]))
+
+
+def test_private_values_are_hidden_until_somebody_asks_with_a_reason_that_is_kept(
+    workspace: Workspace, store: Store
+) -> None:
+    private = PROJECT.replace('price = { type = "number" }', 'town = { privacy = "personal" }')
+    project = homes(workspace, project=private)
+    deliver(workspace, "homes/one.csv", BAD)
+    take_in(store, project, "homes")
+    first = ids(store)[0]
+
+    repaired = data.repair(store, project, first, {"town": "bonn", "size": "1"}, by="ana")
+    (hidden, _) = quarantined_rows(store.reader)
+    with pytest.raises(Refused, match="for a reason only"):
+        data.reveal(store, project, [first], by="ana", reason=" ")
+    (shown,) = data.reveal(store, project, [first], by="ana", reason="the customer asked")
+
+    assert json.loads(hidden.content) == {**json.loads(shown.content), "town": "(private)"}
+    assert (json.loads(hidden.repairs)["town"], repaired.values["town"]) == ("(private)", "(private)")
+    assert (json.loads(shown.content)["town"], json.loads(shown.repairs)["town"]) == ("ulm", "bonn")
+    with store.read() as session:
+        seen = session.execute(
+            select(col(AuditEvent.actor), col(AuditEvent.reason), col(AuditEvent.details)).where(
+                col(AuditEvent.action) == "data.rows_revealed"
+            )
+        ).one()
+        events = session.execute(select(col(AuditEvent.details))).scalars().all()
+    assert (seen[0], seen[1], first in json.loads(seen[2])["rows"]) == ("ana", "the customer asked", True)
+    assert not any("bonn" in str(one) for one in events), "the audit log holds no private value"

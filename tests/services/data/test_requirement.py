@@ -20,19 +20,22 @@ HEADER = HOMES.split("\n", 1)[0]
 STRICT = PROJECT.replace('\ntime = "asked_at"\n', '\ntime = "asked_at"\nsign_off = "required"\n')
 
 
-def test_a_requirement_is_agreed_when_two_roles_signed_and_asks_again_when_it_changes(
+def test_a_requirement_is_agreed_when_two_people_of_two_roles_signed_and_asks_again_when_it_changes(
     workspace: Workspace, store: Store
 ) -> None:
     project = homes(workspace, project=STRICT)
-    with pytest.raises(Refused, match="sign-off by two roles"):
+    with pytest.raises(Refused, match="sign-off by two people of two roles"):
         take_in(store, project, "homes")
 
     one = data.agree(store, project, "homes", Role.DATA_SCIENTIST, by="ana", reason="enough to learn from")
     with pytest.raises(Refused, match=r"R3 .* has agreed to it already"):
         data.agree(store, project, "homes", Role.DATA_SCIENTIST, by="ben")
+    alone = data.agree(store, project, "homes", Role.STAKEHOLDER, by="ana")
+    with pytest.raises(Refused, match=r"signed by R3, R1, always ana; one more person is to agree"):
+        take_in(store, project, "homes")
     two = data.agree(store, project, "homes", Role.DATA_ENGINEER, by="ben", reason="can be delivered")
 
-    assert (one.is_agreed, two.is_agreed) == (False, True)
+    assert (one.is_agreed, alone.is_agreed, two.is_agreed) == (False, False, True)
     assert take_in(store, project, "homes")[0].accepted == 3
     changed = homes(workspace, project=STRICT.replace("minimum = 1", "minimum = 2"))
     assert not data.agreement_of(store, changed, "homes").is_agreed

@@ -101,16 +101,32 @@ def ask(workspace: Workspace, project: str, records: Sequence[Mapping[str, objec
     Errors: Unavailable when it is down or nothing is promoted, NotFound for an unknown project, BadInput for a record
     that the model cannot read.
     """
-    body = json.dumps({"records": list(records)}, allow_nan=False).encode()
+    return _asked(workspace, project, {"records": list(records)})
+
+
+def ask_entities(workspace: Workspace, project: str, entities: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    """The same for entities, whose features come from the online store; `features` says how old they are.
+
+    Errors: as `ask`; NotFound for an unknown entity, Refused for stale features when the project refuses them.
+    """
+    return _asked(workspace, project, {"entities": list(entities)})
+
+
+def _asked(workspace: Workspace, project: str, document: Mapping[str, object]) -> dict[str, object]:
+    try:
+        body = json.dumps(document, allow_nan=False).encode()
+    except ValueError:
+        raise BadInput("NaN and infinity are no JSON", next_step="give null for an unknown value") from None
     status, answer = _call(workspace, "POST", f"/predict/{project}", body=body)
-    document = json.loads(answer)
+    told = json.loads(answer)
     if status == 200:
-        return dict(document)
-    says = str(document.get("error", f"the gateway answered {status}"))
-    where = f"record {document['record']} field {document.get('field')}" if "record" in document else None
+        return dict(told)
+    says = str(told.get("error", f"the gateway answered {status}"))
+    places = [f"{name} {told[name]}" for name in ("record", "field") if name in told]
+    where = " ".join(places) or None
     match status:
         case 404:
-            raise NotFound(says, next_step="trainmaster project show")
+            raise NotFound(says, where=where, next_step=f"trainmaster features ls --project {project}")
         case 400 | 413 | 415 | 422:
             raise BadInput(says, where=where, next_step=f"trainmaster models show {project}")
         case 503:
@@ -183,6 +199,7 @@ __all__ = [
     "GatewayHealth",
     "active_deployments",
     "ask",
+    "ask_entities",
     "gateway_url",
     "health",
     "parse_metrics",

@@ -1,0 +1,43 @@
+"""Step 25: `[serving]`, how long a candidate is tried beside production before it takes over."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from app.domain.project.freshness import Freshness
+from app.domain.project.section import Section, Share
+
+
+class Serving(Section):
+    """Shadow and canary of a candidate; without minutes a promotion switches at once.
+
+    In the shadow the candidate answers a copy of the requests and nobody sees it; in the canary `canary_share` of the
+    entities get its answers. `minimum_requests` must be seen in each, within `patience_minutes` after its time. A
+    limit that is None is not asked. Disagreement is the share of rows for which the two versions decide differently:
+    another likeliest class, or for a number a difference above `tolerance`.
+
+    >>> Serving(shadow_minutes=5).asked, Serving().asked
+    (True, False)
+    """
+
+    shadow_minutes: float = Field(default=0.0, ge=0, le=60 * 24 * 30)
+    canary_share: Share = 0.0
+    canary_minutes: float = Field(default=0.0, ge=0, le=60 * 24 * 30)
+    minimum_requests: int = Field(default=100, ge=1)
+    patience_minutes: float = Field(default=60.0, ge=0)
+    maximum_error_share: Share | None = 0.01
+    maximum_disagreement: Share | None = None
+    maximum_latency_ratio: float | None = Field(default=None, gt=0)
+    tolerance: float = Field(default=0.0, ge=0)
+    features: Freshness = Field(default_factory=Freshness)
+
+    @property
+    def asked(self) -> bool:
+        """Whether a candidate is tried at all."""
+        return self.shadow_minutes > 0 or self.canary_minutes > 0
+
+    @model_validator(mode="after")
+    def _canary_is_whole(self) -> Self:
+        if (self.canary_minutes > 0) != (self.canary_share > 0):
+            raise ValueError("a canary needs both canary_share and canary_minutes")
+        return self

@@ -1,0 +1,118 @@
+"""Signals of health with their past, and heartbeats: who has fallen silent."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from app.store.moments import parse_utc, utc_text
+from app.store.queries.rows import as_flags, made
+from app.store.reader import Reader
+
+
+@dataclass(frozen=True)
+class HealthRow:
+    """One signal of health at the last look; no scope means the whole workspace."""
+
+    id: int
+    scope: str
+    name: str
+    kind: str
+    value: float | None
+    limit_value: float | None
+    unit: str
+    breached: bool
+    severity: str
+    says: str
+    next_step: str
+    in_a_row: int
+    since: str
+    checked_at: str
+
+
+@dataclass(frozen=True)
+class HeartbeatRow:
+    """When a service last said that it works; `silent_s` is None while it is in time or was stopped on purpose."""
+
+    name: str
+    at: str
+    pid: int
+    late_s: float
+    says: str
+    age_s: float
+    silent_s: float | None
+
+
+def health_signals(reader: Reader, *, scope: str | None = None, limit: int = 500) -> list[HealthRow]:
+    """The signals of the last look, breached ones first; with a scope those of a project and of the workspace."""
+    only = "WHERE scope = :scope OR scope = ''" if scope is not None else ""
+    sql = f"""SELECT id, scope, name, kind, value, limit_value, unit, breached, severity, says, next_step, in_a_row,
+        since, checked_at FROM health_signal {only} ORDER BY breached DESC, severity, scope, name LIMIT :limit"""  # noqa: S608
+    bound: dict[str, Any] = {"limit": limit, **({"scope": scope} if scope is not None else {})}
+    return made(HealthRow, (as_flags(row, "breached") for row in reader.rows(sql, bound)))
+
+
+def health_points(reader: Reader, *, each: int = 60, since: str = "") -> dict[int, list[float]]:
+    """The last values of every signal, oldest first, by the id of the signal; at most `each` of them."""
+    sql = """SELECT signal_id, value FROM (SELECT signal_id, at, value,
+        row_number() OVER (PARTITION BY signal_id ORDER BY at DESC) AS place FROM health_point WHERE at > :since) p
+        WHERE place <= :each ORDER BY signal_id, at"""
+    found: dict[int, list[float]] = {}
+    for row in reader.rows(sql, {"each": each, "since": since}):
+        found.setdefault(row["signal_id"], []).append(row["value"])
+    return found
+
+
+def points_of(
+    reader: Reader, name: str, *, days: float, now: datetime, scope: str = ""
+) -> list[tuple[datetime, float]]:
+    """The values of one signal over the last days, oldest first."""
+    rows = reader.rows(
+        "SELECT p.at, p.value FROM health_point p JOIN health_signal s ON s.id = p.signal_id "
+        "WHERE s.scope = :scope AND s.name = :name AND p.at > :since ORDER BY p.at",
+        {"scope": scope, "name": name, "since": utc_text(now - timedelta(days=days))},
+    )
+    return [(parse_utc(row["at"]), row["value"]) for row in rows]
+
+
+def heartbeats(reader: Reader, now: datetime) -> list[HeartbeatRow]:
+    """Every heartbeat and whether it is late, by name.
+
+    Silence counts from the later of the last beat and the last start of its service. A service that was stopped on
+    purpose is not silent; a beat that lies in the future (the clock was set back) is as bad as a late one.
+    """
+    rows = reader.rows(
+        "SELECT h.name, h.at, h.pid, h.late_s, h.says, s.state, s.since, s.detail FROM heartbeat h "
+        "LEFT JOIN service s ON s.name = h.name ORDER BY h.name"
+    )
+    stopped = {
+        row["name"] for row in reader.rows("SELECT name FROM service WHERE state = 'down' AND detail = 'stopped'")
+    }
+    found = []
+    for row in rows:
+        age_s = (now - parse_utc(row["at"])).total_seconds()
+        started_s = (now - parse_utc(row["since"])).total_seconds() if row["since"] else age_s
+        waited_s = min(age_s, max(started_s, 0.0)) if age_s >= 0 else -age_s
+        purpose = row["name"] in stopped or (row["state"] is None and "watcher" in stopped)
+        silent = waited_s > row["late_s"] and not purpose
+        found.append(
+            HeartbeatRow(
+                row["name"], row["at"], row["pid"], row["late_s"], row["says"], age_s, waited_s if silent else None
+            )
+        )
+    return found
+
+
+def silent(reader: Reader, now: datetime) -> list[HeartbeatRow]:
+    """Who should have spoken and has not."""
+    return [beat for beat in heartbeats(reader, now) if beat.silent_s is not None]
+
+
+__all__ = [
+    "HealthRow",
+    "HeartbeatRow",
+    "health_points",
+    "health_signals",
+    "heartbeats",
+    "points_of",
+    "silent",
+]
