@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from app.cli.backtest import backtest_command
 from app.cli.render import emit, say, table
 from app.cli.session import Json, ProjectName, WorkspaceDir, chosen_project, group, opened
 
 monitor = group("Compare the newest window with the training profile.")
+monitor.command("backtest")(backtest_command)
 
 
 @monitor.command("run")

@@ -8,7 +8,7 @@ from typing import Any
 from app.services.monitoring.causes.case import Case, document_of, views_of
 from app.services.monitoring.causes.comparing import Difference, Span, differences
 from app.services.monitoring.causes.suspects import Suspect, strength
-from app.store.columns import parse_utc
+from app.store.moments import parse_utc
 from app.store.reader import Reader
 
 MOST_BEFORE = 6

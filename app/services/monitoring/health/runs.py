@@ -8,7 +8,7 @@ from app.domain.project import Health
 from app.domain.states import Severity
 from app.domain.text import visible
 from app.services.monitoring.health.value import HealthValue
-from app.store.columns import parse_utc
+from app.store.moments import parse_utc
 from app.store.reader import Reader
 
 MOST_LIKE = 10
