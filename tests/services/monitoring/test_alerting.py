@@ -195,7 +195,7 @@ def test_windows_in_a_row_are_counted_from_what_is_stored(
     ],
 )
 def test_a_hook_that_means_nothing_is_refused_when_the_file_is_read(hook: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="hook|address"):
+    with pytest.raises(ValueError, match=r"hook|address"):
         Alerts.model_validate({"hooks": {"h": hook}})
 
 
@@ -208,6 +208,6 @@ def test_rules_of_the_workspace_stand_in_its_own_file(workspace: object) -> None
     assert allowed_hosts(workspace) == {"hooks.example.org"}  # type: ignore[arg-type]
 
     marker.write_text("[alerts]\nopen_after = 0\n")
-    with pytest.raises(BadInput, match="alerts.open_after"):
+    with pytest.raises(BadInput, match=r"alerts\.open_after"):
         workspace_rules(workspace)  # type: ignore[arg-type]
     assert rules_of(workspace, None) == Alerts()  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Hooks: told from rows, with a time limit and a retry; no address but an allowed one; nothing lost, nothing blocked."""
+"""Hooks: told from rows, with a time limit and a retry; no address but an allowed one; nothing lost or blocked."""
 
 import json
 import os
@@ -129,7 +129,7 @@ def test_a_webhook_that_hangs_is_left_and_tried_again_while_others_go_on() -> No
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         begun = time.monotonic()
-        with pytest.raises(Undelivered, match="Timeout|no answer"):
+        with pytest.raises(Undelivered, match=r"Timeout|no answer"):
             deliver(
                 hook(kind="webhook", url=f"http://127.0.0.1:{silent.getsockname()[1]}/", timeout_s=0.3),
                 MESSAGE,
