@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from app.domain.actions import PLACES, Keymap, sign
-from app.store.queries.health import silent
+from app.store.queries.health import HeartbeatRow, heartbeats
 from app.store.reader import Reader
 from app.tui import words
 from app.tui.lines import Line, Span, between, width_of
@@ -27,8 +27,12 @@ class State:
     critical: int = 0
     running: int = 0
     down: tuple[str, ...] = ()
-    silent: tuple[tuple[str, float], ...] = ()
-    """Services that should have spoken and have not, with for how many seconds."""
+    beats: tuple[HeartbeatRow, ...] = ()
+
+    def silent(self, now: datetime) -> list[tuple[str, float]]:
+        """Services that should have spoken by `now` and have not, with for how many seconds."""
+        found = ((beat.name, beat.silent_at(now)) for beat in self.beats)
+        return [(name, age_s) for name, age_s in found if age_s is not None]
 
 
 def load(reader: Reader, now: datetime) -> State:
@@ -40,8 +44,8 @@ def load(reader: Reader, now: datetime) -> State:
     )
     services = reader.rows("SELECT name FROM service WHERE state <> 'up' ORDER BY name")
     assert found is not None
-    mute = tuple((beat.name, beat.silent_s or 0.0) for beat in silent(reader, now))
-    return State(found["alerts"], found["critical"], found["running"], tuple(row["name"] for row in services), mute)
+    down = tuple(row["name"] for row in services)
+    return State(found["alerts"], found["critical"], found["running"], down, tuple(heartbeats(reader, now)))
 
 
 def crumbs(screen: "PlaceScreen", state: State, health: Health, control: "ControlRoom", width: int) -> Line:

@@ -59,7 +59,7 @@ def set_limit(
         raise Usage(f"{limit} is not a limit", next_step="give a number")
     opened = open_project(workspace, project)
     rules = opened.file.monitoring
-    before = dict(rules.limits).get(signal)  # type: ignore[call-overload]
+    before = dict(rules.limits).get(signal)
     key = f"limits.{signal}"
     try:
         text = with_limit(opened.text, signal, limit)

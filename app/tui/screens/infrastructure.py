@@ -91,7 +91,7 @@ class InfrastructureScreen(PlaceScreen):
         """Fill the panes."""
         glyphs, now = self.control.glyphs, self.control.clock()
         grid = self.query_one("#services", Grid)
-        quiet = {beat.name: beat for beat in snapshot.beats if beat.silent_s is not None}
+        quiet = {beat.name: age_s for beat in snapshot.beats if (age_s := beat.silent_at(now)) is not None}
         rows: list[Row] = []
         for s in snapshot.services:
             rows += _service_rows(s, snapshot.trees.get(s.name, ()), quiet.get(s.name), now, glyphs)
@@ -250,12 +250,12 @@ class InfrastructureScreen(PlaceScreen):
 
 
 def _service_rows(
-    service: ServiceRow, tree: tuple[Process, ...], quiet: HeartbeatRow | None, now: datetime, glyphs: Glyphs
+    service: ServiceRow, tree: tuple[Process, ...], silent_s: float | None, now: datetime, glyphs: Glyphs
 ) -> list[Row]:
     """A service, and below it the processes that it started."""
     detail = (service.detail, "dim")
-    if quiet is not None:
-        detail = (f"it lives and has said nothing for {words.span(quiet.silent_s)}", "bad")
+    if silent_s is not None:
+        detail = (f"it lives and has said nothing for {words.span(silent_s)}", "bad")
     rows = [
         Row(
             service.name,

@@ -168,10 +168,11 @@ class PlaceScreen(Screen[None]):
 
     def _trouble(self, health: Health) -> Line:
         glyphs = self.control.glyphs
-        if not health.failures and not self.state.silent:
+        silent = self.state.silent(self.control.clock())
+        if not health.failures and not silent:
             return ()
         if not health.failures:
-            names = ", ".join(f"{name} has said nothing for {words.span(age)}" for name, age in self.state.silent)
+            names = ", ".join(f"{name} has said nothing for {words.span(age)}" for name, age in silent)
             return line(
                 " ", (f"{glyphs.alert} {names}", "bad"), ("  8 shows it · ", "dim"), ("trainmaster status", "key")
             )
