@@ -1,28 +1,65 @@
-"""When an alert may start a retrain: a pure rule with its reason in words; drift is a warning, not damage."""
+"""When a retrain may start, and when what it made may go up: pure rules, each answer with its reason in words.
 
-from collections.abc import Sequence
+The live loop and the back-test ask the same functions. Drift is a warning, not damage; and a challenger that only might
+be better stays where it is.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from app.domain.project import Feedback
+
+WEEK = timedelta(days=7)
+LEVEL_95 = 3.919928
+"""Standard deviations between the bounds of a 95 % interval."""
+
+
+class Trigger(StrEnum):
+    """What asked for a retrain."""
+
+    ALERT = "alert"
+    GROWTH = "growth"
+    SCHEDULE = "schedule"
+    HAND = "hand"
 
 
 @dataclass(frozen=True)
 class RetrainState:
     """What is known, at the moment of a decision, about the retrains of a project.
 
-    `last_began` is the moment (wall clock) at which the last retrain was asked for, whatever became of it; `under_way`
-    names runs and decisions that have not ended; `new_labels` counts labelled rows that no training has seen yet.
+    `last_began` is the moment (wall clock) at which the last retrain was asked for, whatever became of it, and
+    `began_this_week` how many were in the last seven days; `under_way` names runs and decisions that have not ended;
+    `new_labels` counts labelled rows that no training has seen yet. `learned_rows` are those that the production
+    version learned from, and `teachable_rows` those that a challenger would learn from beyond them: its exam is held
+    back. Either is None where nobody knows. `failed_in_row` counts challengers since one won, or since a person acted.
     """
 
     last_began: datetime | None = None
     under_way: Sequence[str] = ()
     new_labels: int = 0
+    began_this_week: int = 0
+    failed_in_row: int = 0
+    learned_rows: int | None = None
+    teachable_rows: int | None = None
+
+    @property
+    def growth(self) -> float | None:
+        """New rows to learn from as a share of those that production learned from.
+
+        >>> RetrainState(learned_rows=100, teachable_rows=25).growth
+        0.25
+        """
+        if not self.learned_rows or self.teachable_rows is None:
+            return None
+        return self.teachable_rows / self.learned_rows
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether to retrain, and why or why not."""
+    """Whether to retrain (or to promote), and why or why not."""
 
     retrain: bool
     reason: str
@@ -35,12 +72,14 @@ def decide(
     *,
     now: datetime,
     acknowledged_until: datetime | None = None,
+    trigger: Trigger = Trigger.ALERT,
 ) -> Verdict:
-    """Decide whether the alert of `signal` starts a retrain; times are aware and of the wall clock, not of the data.
+    """Decide whether a trigger starts a retrain; times are aware and of the wall clock, not of the data.
 
-    The cool-down counts from the moment the last retrain was asked for, so that months replayed in minutes and months
-    lived are under the same rule: a project that wants one retrain for each arrival sets `cool_down_hours = 0` and is
-    then held back by open runs and by the number of new labels alone.
+    `signal` is what alarmed, when an alert asks. The cool-down counts from the moment the last retrain was asked for,
+    so that months replayed in minutes and months lived are under the same rule: a project that wants one retrain for
+    each arrival sets `cool_down_hours = 0` and is then held back by open runs and by the number of new labels alone. A
+    person's own wish is held back only by a retrain that is under way.
 
     >>> from datetime import UTC
     >>> rules = Feedback(retrain_on=("auc",), cool_down_hours=24, minimum_new_labels=100)
@@ -50,28 +89,149 @@ def decide(
     >>> print(decide("psi.temp", rules, RetrainState(new_labels=28_000), now=moment).reason)
     psi.temp is a warning: only auc may start a retrain
     """
-    if signal not in feedback.retrain_on:
-        allowed = ", ".join(feedback.retrain_on) or "nothing"
-        return Verdict(False, f"{signal} is a warning: only {allowed} may start a retrain")
-    if acknowledged_until is not None and now < acknowledged_until:
+    why, not_asked = _wish(signal, feedback, state, now, trigger)
+    if not_asked:
+        return Verdict(False, not_asked)
+    if trigger is Trigger.ALERT and acknowledged_until is not None and now < acknowledged_until:
         return Verdict(False, f"the alert is acknowledged until {acknowledged_until:%Y-%m-%d %H:%M} UTC")
     if state.under_way:
         return Verdict(False, f"a retrain is under way already ({', '.join(state.under_way)})")
+    held = "" if trigger is Trigger.HAND else _held_back(feedback, state, now)
+    return Verdict(False, held) if held else Verdict(True, f"{why}, and {state.new_labels:,} labelled rows are new")
+
+
+def _wish(signal: str, feedback: Feedback, state: RetrainState, now: datetime, trigger: Trigger) -> tuple[str, str]:
+    """What asks for a retrain in words, and why it does not count as asking."""
+    match trigger:
+        case Trigger.ALERT:
+            allowed = ", ".join(feedback.retrain_on) or "nothing"
+            refused = (
+                "" if signal in feedback.retrain_on else f"{signal} is a warning: only {allowed} may start a retrain"
+            )
+            return f"{signal} is past its limit", refused
+        case Trigger.GROWTH:
+            if feedback.growth is None:
+                return "", "new rows start no retrain here (feedback.growth is not set)"
+            grown = state.growth
+            if grown is None:
+                return "", "nobody knows how many rows production learned from"
+            words = f"{grown * 100:.0f} % more rows than production learned from"
+            return words, "" if grown >= feedback.growth else f"{words}, {feedback.growth * 100:.0f} % are asked for"
+        case Trigger.SCHEDULE:
+            if feedback.every_days is None:
+                return "", "there is no schedule (feedback.every_days is not set)"
+            words = f"every {feedback.every_days:g} days"
+            last = state.last_began
+            due = last is None or now >= last + timedelta(days=feedback.every_days)
+            return (
+                f"{words}: it is time",
+                "" if due else f"{words}: the last retrain began at {last:%Y-%m-%d %H:%M} UTC",
+            )
+        case Trigger.HAND:
+            return "a person asks for it", ""
+
+
+def _held_back(feedback: Feedback, state: RetrainState, now: datetime) -> str:
+    """Why an automatic retrain has to wait, or nothing."""
+    if state.failed_in_row >= feedback.breaker_after:
+        return (
+            f"the loop is broken: {state.failed_in_row} challengers in a row failed, a person has to look "
+            "(trainmaster feedback reset, or a retrain by hand)"
+        )
     if state.last_began is not None:
         ready_at = state.last_began + timedelta(hours=feedback.cool_down_hours)
         if now < ready_at:
-            return Verdict(
-                False,
+            return (
                 f"cool-down of {feedback.cool_down_hours:g} h: the last retrain began at "
-                f"{state.last_began:%Y-%m-%d %H:%M} UTC, the next may at {ready_at:%Y-%m-%d %H:%M} UTC",
+                f"{state.last_began:%Y-%m-%d %H:%M} UTC, the next may at {ready_at:%Y-%m-%d %H:%M} UTC"
             )
+    if feedback.retrains_per_week is not None and state.began_this_week >= feedback.retrains_per_week:
+        return f"the budget of {feedback.retrains_per_week} a week is spent ({state.began_this_week} began)"
     if state.new_labels < feedback.minimum_new_labels:
-        return Verdict(
-            False,
+        return (
             f"{state.new_labels:,} new labelled rows since the last training, "
-            f"at least {feedback.minimum_new_labels:,} are asked for",
+            f"at least {feedback.minimum_new_labels:,} are asked for"
         )
-    return Verdict(True, f"{signal} is past its limit, and {state.new_labels:,} labelled rows are new")
+    if state.teachable_rows is not None and state.teachable_rows < max(feedback.minimum_new_labels, 1):
+        return (
+            f"a challenger would learn from {max(state.teachable_rows, 0):,} rows that production does not know: "
+            "all others are its exam"
+        )
+    return ""
 
 
-__all__ = ["RetrainState", "Verdict", "decide"]
+@dataclass(frozen=True)
+class Exam:
+    """A challenger against production on the same rows, which neither has learned from.
+
+    `gain` is positive when the challenger is better, with the 95 % interval of the paired resamples (None: unknown);
+    `failing` names gates that it did not pass; `against` is None when there was no production.
+    """
+
+    metric: str
+    gain: float
+    low: float | None = None
+    high: float | None = None
+    failing: Sequence[str] = ()
+    against: str | None = "production"
+
+    @property
+    def chance(self) -> float:
+        """How likely the challenger is the better one: the normal law with the interval's width around the gain.
+
+        >>> round(Exam("auc", 0.0029, -0.0008, 0.0064).chance, 2), Exam("auc", 0.01).chance
+        (0.94, 0.5)
+        """
+        if self.low is None or self.high is None or not math.isfinite(self.gain):
+            return 0.5
+        spread = (self.high - self.low) / LEVEL_95
+        if spread <= 0:
+            return 1.0 if self.gain > 0 else 0.0 if self.gain < 0 else 0.5
+        return 0.5 * (1 + math.erf(self.gain / spread / math.sqrt(2)))
+
+
+def judge_challenger(exam: Exam, feedback: Feedback) -> Verdict:
+    """Whether a challenger has earned production: every gate passed, and better with `feedback.confidence`.
+
+    >>> judge_challenger(Exam("auc", 0.0029, -0.0008, 0.0064), Feedback()).retrain
+    True
+    >>> print(judge_challenger(Exam("auc", 0.00001, -0.0034, 0.0042), Feedback()).reason)
+    auc +0.0000 against production: better with a chance of 50 %, 90 % are asked for
+    """
+    if exam.failing:
+        return Verdict(False, f"gates that fail: {', '.join(exam.failing)}")
+    if exam.against is None:
+        return Verdict(True, "there is no production to beat")
+    if not math.isfinite(exam.gain):
+        return Verdict(False, f"{exam.metric} has no value against {exam.against}")
+    words = f"{exam.metric} {exam.gain:+.4f} against {exam.against}: better with a chance of {exam.chance * 100:.0f} %"
+    if exam.gain > 0 and exam.chance >= feedback.confidence:
+        return Verdict(True, words)
+    return Verdict(False, f"{words}, {feedback.confidence * 100:.0f} % are asked for")
+
+
+@dataclass(frozen=True)
+class TrainingRule:
+    """What a training learns from beyond the project's split: the last months before the exam, and a second fit."""
+
+    train_months: int | None = None
+    refit: bool = False
+
+
+def training_rule(parameters: Mapping[str, object], feedback: Feedback) -> TrainingRule:
+    """The rule of a run: the policy's when a decision caused it, else what its parameters say.
+
+    >>> training_rule({"decision": "d1"}, Feedback(train_months=6, refit=True))
+    TrainingRule(train_months=6, refit=True)
+    >>> training_rule({}, Feedback(train_months=6, refit=True))
+    TrainingRule(train_months=None, refit=False)
+    """
+    if parameters.get("decision"):
+        return TrainingRule(feedback.train_months, feedback.refit)
+    months = parameters.get("train_months")
+    return TrainingRule(
+        months if isinstance(months, int) and not isinstance(months, bool) else None, parameters.get("refit") is True
+    )
+
+
+__all__ = ["Exam", "RetrainState", "TrainingRule", "Trigger", "Verdict", "decide", "judge_challenger", "training_rule"]

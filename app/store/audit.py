@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from app.domain.project import canonical_json
-from app.store.columns import utc_text
+from app.store.moments import utc_text
 from app.store.tables import AuditEvent
 
 GENESIS = "0" * 64

@@ -1,17 +1,20 @@
 """Column types that refuse what a database would silently change."""
 
 import math
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Float, String, Text
 from sqlalchemy.types import TypeDecorator
 
+from app.store.moments import parse_utc, utc_text
+
 
 class UtcTime(TypeDecorator[datetime]):
     """A moment, stored as fixed-width ISO 8601 text in UTC, so that text order is time order.
 
+    >>> from datetime import UTC
     >>> UtcTime().process_bind_param(datetime(2013, 1, 2, 3, tzinfo=UTC), None)
     '2013-01-02T03:00:00.000000Z'
     """
@@ -26,18 +29,6 @@ class UtcTime(TypeDecorator[datetime]):
     def process_result_value(self, value: str | None, dialect: Any) -> datetime | None:
         """The moment of a text."""
         return None if value is None else parse_utc(value)
-
-
-def utc_text(moment: datetime) -> str:
-    """Fixed-width ISO 8601 in UTC; raises ValueError for a moment without a zone."""
-    if moment.tzinfo is None:
-        raise ValueError(f"{moment!r} has no time zone")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def parse_utc(text: str) -> datetime:
-    """Inverse of `utc_text`."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
 
 
 class Finite(TypeDecorator[float]):

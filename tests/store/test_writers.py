@@ -99,8 +99,10 @@ def test_eight_processes_promote_at_once_and_one_wins(store: Store) -> None:
         "UPDATE model_version SET stage = 'production'",
         "INSERT INTO deployment SELECT 99, 'zz', project_id, version_id, NULL, NULL, state, '', created_at, changed_at"
         " FROM deployment",
-        "INSERT INTO alert SELECT 99, 'zz', project_id, version_id, report_id, signal, severity, 'open', says, seen,"
-        " opened_at, last_seen_at, NULL, NULL, '', NULL FROM alert",
+        "INSERT INTO alert (id, key, project_id, signal, kind, severity, state, says, next_step, grouped, seen, quiet,"
+        " opened_at, last_seen_at, acknowledged_reason, muted_reason, resolved_reason) SELECT 99, 'zz', project_id,"
+        " signal, kind, severity, 'open', says, next_step, grouped, seen, quiet, opened_at, last_seen_at, '', '', ''"
+        " FROM alert",
     ],
 )
 def test_the_database_itself_refuses_a_second_one(store: Store, sql: str) -> None:

@@ -3,10 +3,11 @@
 from app.domain.project.alerts import AlertRule, Alerts, Health, Hook
 from app.domain.project.charter import Charter, Problem
 from app.domain.project.evaluation import Card, Evaluation
+from app.domain.project.feedback import Feedback
 from app.domain.project.file import ProjectFile, canonical_json, parse_project
 from app.domain.project.gates import Gates
 from app.domain.project.learning import Learner, LearnerKind, Split
-from app.domain.project.monitoring import Feedback, Monitoring
+from app.domain.project.monitoring import Monitoring
 from app.domain.project.search import Range, Search
 from app.domain.project.section import Section
 from app.domain.project.serving import Serving

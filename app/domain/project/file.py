@@ -12,9 +12,10 @@ from app.domain.ids import is_name
 from app.domain.project.alerts import Alerts
 from app.domain.project.charter import Charter, Problem
 from app.domain.project.evaluation import Card, Evaluation
+from app.domain.project.feedback import Feedback
 from app.domain.project.gates import Gates
 from app.domain.project.learning import Learner, Split
-from app.domain.project.monitoring import Feedback, Monitoring
+from app.domain.project.monitoring import Monitoring
 from app.domain.project.search import Search
 from app.domain.project.section import Name, Section
 from app.domain.project.serving import Serving

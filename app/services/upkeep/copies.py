@@ -12,11 +12,11 @@ from app.domain.workspace import Workspace
 from app.services.workspaces import now as clock
 from app.store import leases
 from app.store.backups import copy_database, require_digest, require_whole, sync_folder
-from app.store.columns import parse_utc
 from app.store.engine import Store
 from app.store.faults import explained
 from app.store.migrate import exclusive
 from app.store.migrations import HEAD, REVISIONS
+from app.store.moments import parse_utc
 from app.store.queries import infrastructure
 from app.store.reader import Reader
 from app.store.tables import Lease

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.store.columns import parse_utc, utc_text
+from app.store.moments import parse_utc, utc_text
 from app.store.queries.rows import as_flags, made
 from app.store.reader import Reader
 

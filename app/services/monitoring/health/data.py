@@ -8,7 +8,7 @@ from typing import Any
 
 from app.domain.project import Health, ProjectFile
 from app.services.monitoring.health.value import HealthValue
-from app.store.columns import parse_utc
+from app.store.moments import parse_utc
 from app.store.reader import Reader
 
 LEAST_SNAPSHOTS = 4

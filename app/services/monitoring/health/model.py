@@ -11,7 +11,7 @@ from app.domain.problem import Direction, MetricName
 from app.domain.project import Health
 from app.domain.states import Severity
 from app.services.monitoring.health.value import HealthValue
-from app.store.columns import parse_utc
+from app.store.moments import parse_utc
 from app.store.queries.content import content_of
 from app.store.reader import Reader
 

@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from app.domain.errors import BadInput, Refused
 from app.domain.states import RunState
 from app.services.runs.mlflow.foreign import NAME, NOTE, NUMBERS, OURS, RUN_NAME
-from app.store.columns import parse_utc
 from app.store.engine import Store
+from app.store.moments import parse_utc
 from app.store.queries.content import content_of
 from app.store.queries.runs import (
     RunDetail,
