@@ -69,6 +69,20 @@ def test_a_feature_row_that_was_changed_by_hand_is_found_with_both_values(store:
     assert found.says.startswith("diverged at features: schedule: wind is 77.0")
 
 
+def test_code_that_was_edited_and_not_built_is_said_with_the_line_that_differs(store: Store, place: Workspace) -> None:
+    place.features_file("late").write_text(FEATURES.replace('"wind", "carrier"', '"carrier", "wind"'))
+    key = train_again(store, place, rounds=3)
+
+    found = reproducing.reproduce(store, place, key, by="ana")
+
+    assert (found.verdict, found.step) == ("diverged", "features")
+    assert found.first_difference is not None
+    assert found.first_difference["tables"] == ["schedule"]
+    assert '"wind", "carrier"' in str(found.first_difference["stored"])
+    assert '"carrier", "wind"' in str(found.first_difference["rebuilt"])
+    assert found.says.endswith("build the features, then train again")
+
+
 def test_code_that_the_patch_does_not_carry_is_where_it_diverges(store: Store, place: Workspace) -> None:
     key = train_again(store, place, rounds=3)
     with store.write() as session:

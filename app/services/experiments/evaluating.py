@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from app.domain.gates import judge
@@ -25,11 +26,12 @@ STEPS = 6
 def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted) -> Evaluated:
     """Stage 4: metrics with intervals, a verdict, slices, importances, the package and its proof, the gates."""
     from app.learning import evaluate as judging
-    from app.learning import explain, profile
+    from app.learning import explain
     from app.learning.canary import check_in_child
     from app.learning.judged import judged_rows
     from app.learning.loader import LoadedModel
     from app.services.experiments.reporting import report_of
+    from app.services.monitoring.references import reference_of
     from app.services.registry.attempts import tried
     from app.services.registry.evidence import Opponent, contract_of, evidence_of, kept_columns
 
@@ -44,23 +46,31 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
     base = judging.evaluate(kind, truth, constant, quantile=quantile)
     rival = judge_production(task, divided)
     task.progress(1, STEPS, "model, baseline and production judged")
-    resamples, blocks = resamples_of(task, divided)
-    intervals, verdicts, draws = _how_sure(task, truth, predicted, constant, rival, metrics, base, resamples)
-    task.progress(2, STEPS, f"{resamples.count} resamples of {blocks}")
-    slices = judging.slices(
-        kind,
-        divided.test_frame,
-        problem.slices,
-        truth,
-        predicted,
-        resamples=resamples,
-        metric=problem.judged_by,
-        quantile=quantile,
-    )
-    task.progress(3, STEPS, "slices judged")
-    importance, unknown = explain.importances(
-        model, divided.test, truth, problem.judged_by, quantile=quantile, seed=run.project.file.evaluation.seed
-    )
+    with ThreadPoolExecutor(1, "importances") as beside:  # its predictions leave the interpreter to the main thread
+        asked = beside.submit(
+            explain.importances,
+            model,
+            divided.test,
+            truth,
+            problem.judged_by,
+            quantile=quantile,
+            seed=run.project.file.evaluation.seed,
+        )
+        resamples, blocks = resamples_of(task, divided)
+        intervals, verdicts, draws = _how_sure(task, truth, predicted, constant, rival, metrics, base, resamples)
+        task.progress(2, STEPS, f"{resamples.count} resamples of {blocks}")
+        slices = judging.slices(
+            kind,
+            divided.test_frame,
+            problem.slices,
+            truth,
+            predicted,
+            resamples=resamples,
+            metric=problem.judged_by,
+            quantile=quantile,
+        )
+        task.progress(3, STEPS, "slices judged")
+        importance, unknown = asked.result()
     task.progress(4, STEPS, "importances")
     report = report_of(
         kind=kind,
@@ -108,14 +118,7 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
         judged_on=f"artifact:{judged.digest}",
     )
     gates = judge(evidence, run.project.file.gates)
-    reference = profile.training_profile(
-        divided.signature,
-        divided.train_rows,
-        predicted,
-        train_window=divided.parts.train_window,
-        test_window=divided.parts.test_window,
-        metrics=metrics,
-    )
+    reference = reference_of(task, pulled, divided, predicted, constant, metrics=metrics, importance=importance)
     verdict = verdicts[0].says
     with run.store.write() as session:
         name = problem.judged_by

@@ -274,6 +274,16 @@ def upgrade() -> None:
             "fk_model_version_judged_on", "artifact", ["judged_on"], ["digest"], ondelete="RESTRICT"
         )
 
+    with op.batch_alter_table("signal", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("slice", sa.String(length=300), nullable=True))
+        batch_op.add_column(sa.Column("low", sa.Float(precision=53), nullable=True))
+        batch_op.add_column(sa.Column("high", sa.Float(precision=53), nullable=True))
+        batch_op.add_column(sa.Column("importance", sa.Float(precision=53), nullable=True))
+        batch_op.add_column(sa.Column("says", sa.String(length=500), server_default="", nullable=False))
+
+    with op.batch_alter_table("signal", schema=None) as batch_op:
+        batch_op.alter_column("says", existing_type=sa.String(length=500), server_default=None, existing_nullable=False)
+
 
 def downgrade() -> None:
     """A store goes back by its backup."""
