@@ -234,6 +234,18 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("serving.logs", "l", "the log of the deploy run", on=(SERVING,), weight=7, short="logs"),
     Action("alert.acknowledge", "a", "acknowledge", on=(MONITORING,), needs=OPERATE, weight=12),
+    Action(
+        "monitor.threshold",
+        "e",
+        "edit a limit, with its back-test",
+        on=(MONITORING,),
+        needs=OPERATE,
+        weight=9,
+        short="limit",
+    ),
+    Action(
+        "alert.resolve", "x", "resolve an alert by hand", on=(MONITORING,), needs=OPERATE, weight=7, short="resolve"
+    ),
     Action("monitor.retrain", "r", "retrain", on=(MONITORING,), needs=OPERATE, weight=11),
     Action("monitor.test", "t", "test now", on=(MONITORING,), needs=OPERATE, weight=10),
     Action(

@@ -250,5 +250,27 @@ class Acts:
 
         return work
 
+    def resolve_alert(self, alert: str, *, reason: str) -> Callable[[], None]:
+        """The act that ends an alert by hand."""
+
+        def work() -> None:
+            from app.services import monitoring, workspaces
+
+            monitoring.resolve(self.open_store(), alert, by=workspaces.actor(), reason=reason)
+
+        return work
+
+    def set_limit(self, project: str, signal: str, limit: float, *, reason: str) -> Callable[[], str]:
+        """The act that writes the limit of a signal into project.toml; gives what stands there now."""
+
+        def work() -> str:
+            from app.services import workspaces
+            from app.services.monitoring.thresholds import set_limit
+
+            by = workspaces.actor()
+            return set_limit(self.open_store(), self._workspace, project, signal, limit, by=by, reason=reason).says
+
+        return work
+
 
 __all__ = ["Acts"]

@@ -44,6 +44,7 @@ from app.store.tables import (
     Waiver,
 )
 from tests.tui.seed_ci import seed_ci
+from tests.tui.seed_health import seed_health
 from tests.tui.seed_judgement import manifest_of
 from tests.tui.seed_trials import search_run, seed_trials
 from tests.tui.seed_words import NOW, ago, digest_of
@@ -439,7 +440,7 @@ def _versions(session: Session, project: int, features: int, runs: list[int]) ->
 
 def _monitoring(session: Session, project: int, version: int, run: int, evil: str) -> str:
     names = ("temp", "wind_speed", "precip", "visib", "hour", "distance", "carrier" if not evil else f"carrier{evil}")
-    report_id = 0
+    report_id, report_ids = 0, []
     shares = {"temp": [0.02, 0.08, 0.18, 0.25, 0.27, 0.19, 0.01], "carrier": [0.29, 0.28, 0.25, 0.12, 0.06, 0.0]}
     for at in range(12):
         profile = {"shares": shares, "rows": 6_204 + at}
@@ -453,6 +454,7 @@ def _monitoring(session: Session, project: int, version: int, run: int, evil: st
         session.flush()
         assert report.id is not None
         report_id = report.id
+        report_ids.append(report_id)
         session.add(
             Signal(
                 report_id=report_id, name="auc", kind="quality", feature=None, value=0.73 - at * 0.006,
@@ -467,6 +469,7 @@ def _monitoring(session: Session, project: int, version: int, run: int, evil: st
                     limit_value=0.25, direction="lower", breached=value > 0.25,
                 )
             )  # fmt: skip
+    seed_health(session, report_ids)
     first = Alert(
         key="c0ffee123456", project_id=project, version_id=version, report_id=report_id, signal="auc",
         severity=Severity.CRITICAL, says=evil or "auc .664 is below .700", opened_at=ago(minutes=22),
