@@ -22,8 +22,9 @@ from textual.app import App, SystemCommand
 from textual.events import AppBlur, AppFocus
 from textual.screen import Screen
 
-from app.domain.actions import EVERYWHERE, PLACES, Keymap, sign
+from app.domain.actions import EVERYWHERE, PLACES, Action, Keymap, sign
 from app.domain.errors import TrainmasterError
+from app.domain.roles import Permission, require
 from app.domain.workspace import Workspace
 from app.store.reader import Reader
 from app.tui import acts
@@ -120,6 +121,20 @@ class ControlRoom(App[None]):
     def say(self, text: object, *, severity: Severity = "information", timeout: float = 6) -> None:
         """Show a toast; the text is never markup."""
         self.notify(plain(text, 300), severity=severity, timeout=timeout, markup=False)
+
+    def lets(self, action: Action) -> bool:
+        """Whether the person's role may do an action; when not, it says which role may."""
+        if action.needs is Permission.VIEW:
+            return True
+        from app.services import people, workspaces
+
+        person = workspaces.actor()
+        try:
+            require(person, people.roles_of(self.workspace, person), action.needs, action.says)
+        except TrainmasterError as error:
+            self.complain(error)
+            return False
+        return True
 
     def complain(self, error: BaseException) -> None:
         """Say what went wrong, why, and what to do next."""
@@ -281,6 +296,12 @@ class ControlRoom(App[None]):
         from app.tui.dialogs.registry import ask_undo
 
         await ask_undo(self)
+
+    async def do_undo_redo(self) -> None:
+        """Redo what was undone."""
+        from app.tui.dialogs.registry import ask_undo
+
+        await ask_undo(self, redo=True)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: every action that holds here, and the themes."""
