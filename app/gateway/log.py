@@ -215,7 +215,8 @@ def records_of_body(body: bytes, count: int) -> list[bytes]:
     if count == 1 and body.count(b"{") == 1:
         return [body[body.index(b"{") : body.rindex(b"}") + 1]]
     pieces = body.split(b"}")
-    if len(pieces) - 1 in (count, count + 1) and body.count(b"{") == len(pieces) - 1:
+    objects = count if body.lstrip().startswith(b"[") else count + 1
+    if len(pieces) - 1 == objects == body.count(b"{"):
         # each brace is that of a record (or of the object around them), none stands in a text
         return [piece[piece.rindex(b"{") :] + b"}" for piece in pieces[:count]]
     document = orjson.loads(body)
