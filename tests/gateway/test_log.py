@@ -12,7 +12,8 @@ import pyarrow.parquet
 import pytest
 
 from app.gateway.app import Gateway
-from app.gateway.log import Answered, PredictionLog, prune, records_of_body
+from app.gateway.log import PredictionLog
+from app.gateway.parts import Answered, prune, records_of_body
 from app.services.serving import ActiveDeployment
 from tests.gateway.conftest import RECORD, Promote, package
 
