@@ -20,6 +20,7 @@ from benchmarks._serving import NAMES, Bench, Server, floor, free_port, make_mod
 from benchmarks.peers import FOLDER, python_of
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "3"))
+WARM_S = 6.0
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 PEERS = tuple(os.environ.get("BENCH_PEERS", "mlserver,litserve,bentoml,mlflow").split(","))
 BARS = {"mlflow": 30, "mlserver": 4, "bentoml": 10, "litserve": 10}
@@ -95,7 +96,7 @@ def _beside_peer(
 def _rounds(servers: Sequence[Server], *, body: Path | None = None) -> list[dict[str, Any]]:
     """The median round of each, asked in turn."""
     for server in servers:
-        server.load(body=body, seconds=0.5)
+        server.load(body=body, seconds=WARM_S)  # longer than our log waits before it writes for the first time
     seen: list[list[dict[str, Any]]] = [[] for _ in servers]
     for _ in range(ROUNDS):
         for server, found in zip(servers, seen, strict=True):
