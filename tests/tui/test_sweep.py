@@ -13,7 +13,7 @@ from app.tui.sweep import Sweep
 def now(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """The time of the clock, as a list of one that a test sets; the collector is put back as it was."""
     before, clock = gc.get_threshold(), [100.0]
-    monkeypatch.setattr(sweep.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("app.tui.sweep.time.monotonic", lambda: clock[0])
     yield clock
     gc.set_threshold(*before)
 
