@@ -18,7 +18,8 @@ class Permission(StrEnum):
 EVERYWHERE, LIST = "everywhere", "list"
 OVERVIEW, DATA, RUNS, RUN, COMPARE = "overview", "data", "runs", "run", "compare"
 EXPERIMENTS, FEATURES = "experiments", "features"
-REGISTRY, MONITORING, INFRASTRUCTURE, CI = "registry", "monitoring", "infrastructure", "ci"
+REGISTRY, SERVING, MONITORING = "registry", "serving", "monitoring"
+INFRASTRUCTURE, CI = "infrastructure", "ci"
 TABBED = (DATA, RUN, COMPARE, REGISTRY, MONITORING)
 
 
@@ -67,6 +68,7 @@ PLACES = (
     Place("3", RUNS, "Runs", "Runs", "what failed, and why?"),
     Place("4", EXPERIMENTS, "Experiments", "Experiments", "is it really better?"),
     Place("5", REGISTRY, "Registry", "Registry", "may it go up?"),
+    Place("6", SERVING, "Serving", "Serving", "is it healthy?"),
     Place("7", MONITORING, "Monitoring", "Monitor", "has the world moved?"),
     Place("8", INFRASTRUCTURE, "Infrastructure", "Infra", "what is full?"),
     Place("9", CI, "CI/CD", "CI/CD", "may we ship?"),
@@ -91,7 +93,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("live.refresh", "f5", "refresh now"),
     Action("app.quit", "q", "back, at the root quit", weight=1, short="quit"),
     Action(
-        "undo.last", "z", "undo the last promotion", needs=PROMOTE, weight=9, short="undo", foot=(OVERVIEW, REGISTRY)
+        "undo.last",
+        "z",
+        "undo the last promotion",
+        needs=PROMOTE,
+        weight=9,
+        short="undo",
+        foot=(OVERVIEW, REGISTRY, SERVING),
     ),
     Action("list.up", "k", "row up", on=(LIST,), also=("up",)),
     Action("list.down", "j", "row down", on=(LIST,), also=("down",)),
@@ -187,6 +195,19 @@ ACTIONS: tuple[Action, ...] = (
     Action("compare.left", "left", "run to the left", on=(COMPARE,)),
     Action("compare.right", "right", "run to the right", on=(COMPARE,), weight=10, short="next run"),
     Action("model.promote", "p", "promote", on=(REGISTRY,), needs=PROMOTE, weight=12),
+    Action(
+        "serving.test", "t", "ask with a stored record", on=(SERVING,), needs=OPERATE, weight=13, short="sample request"
+    ),
+    Action(
+        "serving.promote",
+        "p",
+        "promote (an older version: roll back)",
+        on=(SERVING,),
+        needs=PROMOTE,
+        weight=12,
+        short="promote",
+    ),
+    Action("serving.logs", "l", "the log of the deploy run", on=(SERVING,), weight=7, short="logs"),
     Action("alert.acknowledge", "a", "acknowledge", on=(MONITORING,), needs=OPERATE, weight=12),
     Action("monitor.retrain", "r", "retrain", on=(MONITORING,), needs=OPERATE, weight=11),
     Action("monitor.test", "t", "test now", on=(MONITORING,), needs=OPERATE, weight=10),

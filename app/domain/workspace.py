@@ -62,6 +62,11 @@ class Workspace:
         return self.state / "predictions"
 
     @property
+    def gateway(self) -> Path:
+        """What the gateway's processes count."""
+        return self.state / "gateway"
+
+    @property
     def secrets_file(self) -> Path:
         """NAME=value lines that sources refer to as ${NAME}, mode 0600."""
         return self.state / "secrets"

@@ -30,7 +30,13 @@ def known_by(frame: pd.DataFrame, times: Sequence[str], cut: pd.Timestamp) -> Ma
 
 
 def leak(
-    whole: pd.DataFrame, seen: pd.DataFrame, keys: Sequence[str], *, without: Collection[str] = (), rows_may_go: bool
+    whole: pd.DataFrame,
+    seen: pd.DataFrame,
+    keys: Sequence[str],
+    *,
+    without: Collection[str] = (),
+    rows_may_go: bool,
+    else_says: str = "without later rows",
 ) -> Leak | None:
     """The first column whose values differ between what all rows give and what the rows seen by then give, or None.
 
@@ -51,9 +57,7 @@ def leak(
     )
     lost = both[both["\x00row"].isna() | (both["\x00row_seen"].isna() & (not rows_may_go))]
     if len(lost):
-        return Leak(
-            "", len(lost), f"{_named(lost.iloc[0], keys)}: a row that is there only with, or only without, later rows"
-        )
+        return Leak("", len(lost), f"{_named(lost.iloc[0], keys)}: a row that is not there, or only {else_says}")
     both = both.dropna(subset=["\x00row", "\x00row_seen"])
     at, at_seen = both["\x00row"].to_numpy(dtype=int), both["\x00row_seen"].to_numpy(dtype=int)
     for column in whole.columns:
@@ -64,9 +68,7 @@ def leak(
         if differs.any():
             first = int(np.flatnonzero(differs)[0])
             values = f"{visible(left.iloc[first], longest=40)}, but {visible(right.iloc[first], longest=40)}"
-            return Leak(
-                str(column), int(differs.sum()), f"{_named(both.iloc[first], keys)}: {values} without later rows"
-            )
+            return Leak(str(column), int(differs.sum()), f"{_named(both.iloc[first], keys)}: {values} {else_says}")
     return None
 
 

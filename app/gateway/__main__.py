@@ -1,17 +1,27 @@
-"""`python -m app.gateway --workspace DIR`: serve the workspace on loopback until SIGTERM."""
+"""`python -m app.gateway --workspace DIR`: serve the workspace until SIGTERM, on loopback unless told otherwise."""
 
 import argparse
 import json
 import logging
 import os
 import signal
+import socket
 import stat
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.domain.errors import Refused, TrainmasterError
 from app.domain.processes import prepare
 from app.domain.workspace import Workspace
+
+if TYPE_CHECKING:
+    from app.gateway.settings import Settings
+
+BACKLOG = 1024
+SWITCH_S = 0.001
+"""How long a thread beside the event loop may keep the interpreter."""
+log = logging.getLogger(__name__)
 
 
 def main() -> int:
@@ -20,43 +30,92 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m app.gateway", description=__doc__)
     parser.add_argument("--workspace", type=Path, help="the workspace's folder (else TRAINMASTER_WORKSPACE, or upward)")
     parser.add_argument("--port", type=int, help="the loopback port (else the one in ports.json)")
+    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--socket", type=int, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     try:
-        return serve(chosen.workspace, chosen.port)
+        return serve(chosen.workspace, chosen.port, worker=chosen.worker, socket_handle=chosen.socket)
     except TrainmasterError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
 
 
-def serve(folder: Path | None, port: int | None) -> int:
-    """Serve a workspace's active deployments; raises Refused for a token that others may read."""
+def serve(folder: Path | None, port: int | None, *, worker: int | None = None, socket_handle: int | None = None) -> int:
+    """Serve a workspace's active deployments; raises Refused for a token that others may read.
+
+    With more than one of `[gateway] workers` this process only watches over them; `worker` is one of them, and takes
+    connections from the listening socket `socket_handle` that it has inherited.
+    """
+    from app.gateway.settings import settings_of
+    from app.services.workspaces import find_workspace
+
+    workspace = find_workspace(Path.cwd(), named=folder)
+    settings, token = settings_of(workspace), read_token(workspace)
+    if worker is not None:
+        with socket.socket(fileno=socket_handle) as listening:
+            return answer(workspace, settings, token, listening, worker)
+    chosen = port if port is not None else port_of(workspace)
+    if not settings.is_loopback:
+        log.warning("the gateway listens on %s: every machine that reaches it can try the token", settings.host)
+    with listen(settings.host, chosen) as listening:
+        clear(workspace)
+        if settings.workers > 1:
+            from app.gateway.workers import watch_over
+
+            return watch_over(workspace, settings.workers, listening)
+        return answer(workspace, settings, token, listening, 0)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; raises Refused when the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise Refused(f"{host}:{port} cannot be taken: {error.strerror}", next_step="trainmaster up") from None
+    listening.listen(BACKLOG)
+    return listening
+
+
+def clear(workspace: Workspace) -> None:
+    """Counting begins anew with a gateway; it goes on when one of its processes is started again."""
+    for file in workspace.gateway.glob("worker-*.counters"):
+        file.unlink(missing_ok=True)
+
+
+def answer(workspace: Workspace, settings: "Settings", token: str, listening: socket.socket, worker: int) -> int:
+    """Answer what comes in on a socket until SIGTERM."""
+    import functools
+
     import uvicorn
 
     from app.gateway.app import Gateway
-    from app.services.workspaces import find_workspace, open_store
+    from app.gateway.lane import Lane
+    from app.services.workspaces import open_store
 
-    workspace = find_workspace(Path.cwd(), named=folder)
-    token = read_token(workspace)
-    chosen = port if port is not None else port_of(workspace)
     # uvicorn ends gracefully and then raises the signal once more for whoever listened before it: this is a clean end
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    sys.setswitchinterval(SWITCH_S)
     with open_store(workspace) as store:
-        gateway = Gateway(workspace, store, token=token)
-        uvicorn.run(
+        counters = workspace.gateway / f"worker-{worker}.counters"
+        gateway = Gateway(workspace, store, token=token, settings=settings, counters=counters)
+        configuration = uvicorn.Config(
             gateway.asgi,
-            host="127.0.0.1",
-            port=chosen,
+            http=functools.partial(Lane, gateway),  # type: ignore[arg-type]
             access_log=False,
             log_level="warning",
             server_header=False,
             lifespan="on",
             ws="none",
-            limit_concurrency=512,
-            backlog=512,
-            timeout_keep_alive=15,
+            backlog=BACKLOG,
+            timeout_keep_alive=int(settings.idle_s) or 1,
             timeout_graceful_shutdown=5,
         )
+        uvicorn.Server(configuration).run(sockets=[listening])
     return 0
 
 

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -13,12 +13,14 @@ from app.gateway.metrics import Metrics
 from app.gateway.records import Fields
 from app.services.predictions import load_version
 from app.services.serving import ActiveDeployment, active_deployments
+from app.services.serving.rollouts import OpenRollout, open_rollouts
 from app.store.engine import Store
 
 if TYPE_CHECKING:
     from app.learning.loader import LoadedModel
 
 POLL_S = 0.25
+LOOK_AGAIN_S = 5.0
 FIRST_RETRY_S = 5.0
 LONGEST_RETRY_S = 60.0
 log = logging.getLogger(__name__)
@@ -31,6 +33,17 @@ class Served:
     deployment: ActiveDeployment
     model: "LoadedModel"
     fields: Fields
+
+
+def served_of(store: Store, deployment: ActiveDeployment) -> Served:
+    """The version of a deployment, loaded and checked; raises what `load_version` raises."""
+    model = load_version(store, deployment.version_id)
+    features = model.signature.features
+    fields = Fields(
+        tuple(feature.name for feature in features),
+        frozenset(feature.name for feature in features if feature.kind == "category"),
+    )
+    return Served(deployment, model, fields)
 
 
 @dataclass(frozen=True)
@@ -46,7 +59,8 @@ class Failure:
 class Models:
     """Loads what the store says is active; `current` is replaced as a whole, so a request sees one version.
 
-    A version that cannot be loaded leaves the old one answering; it stands in `failures` and is tried again.
+    A version that cannot be loaded leaves the old one answering; it stands in `failures` and is tried again. `beside`
+    are the candidates of open rollouts; `on_change` is called after either has changed, before requests see it.
     """
 
     def __init__(self, store: Store, metrics: Metrics, *, poll_s: float = POLL_S) -> None:
@@ -54,8 +68,12 @@ class Models:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="model-pointer", daemon=True)
         self._seen: int | None = None
+        self._bad_candidates: dict[int, str] = {}
+        self._looked_at = 0.0
         self.current: Mapping[str, Served] = MappingProxyType({})
         self.failures: Mapping[str, Failure] = MappingProxyType({})
+        self.beside: Mapping[str, tuple[OpenRollout, Served]] = MappingProxyType({})
+        self.on_change: Callable[[], None] = lambda: None
         self.projects: frozenset[str] = frozenset()
         self.looked = False
 
@@ -90,38 +108,60 @@ class Models:
             except Exception as error:
                 failures[name] = self._failed(deployment, error, before)
         self.failures = MappingProxyType(failures)
+        beside = self._candidates(current)
+        changed = {name: rollout for name, (rollout, _) in beside.items()} != {
+            name: rollout for name, (rollout, _) in self.beside.items()
+        }
         if {name: served.deployment.key for name, served in current.items()} != {
             name: served.deployment.key for name, served in self.current.items()
         }:
-            self.current = MappingProxyType(current)
+            self.current, changed = MappingProxyType(current), True
+        if changed:
+            self.beside = MappingProxyType(beside)
+            self.on_change()
         self.looked = True
+
+    def _candidates(self, current: Mapping[str, Served]) -> dict[str, tuple[OpenRollout, Served]]:
+        """The candidate of every open rollout whose production is the one that it began with."""
+        found: dict[str, tuple[OpenRollout, Served]] = {}
+        for rollout in open_rollouts(self._store.reader):
+            served = current.get(rollout.project)
+            if served is None or served.deployment.version_id != rollout.baseline_id:
+                continue
+            known = self.beside.get(rollout.project)
+            if known is not None and known[0].id == rollout.id:
+                found[rollout.project] = (rollout, known[1])
+                continue
+            try:
+                found[rollout.project] = (rollout, served_of(self._store, rollout.deployment))
+            except Exception as error:
+                failed = self._bad_candidates.get(rollout.id)
+                if failed is None:
+                    self._bad_candidates[rollout.id] = type(error).__name__
+                    log.exception("%s: candidate %d cannot be loaded", rollout.project, rollout.version)
+        return found
 
     def _load(self, deployment: ActiveDeployment, served: Served | None) -> Served:
         if served is not None and served.deployment.version_id == deployment.version_id:
             return Served(deployment, served.model, served.fields)
         begun = time.monotonic()
-        model = load_version(self._store, deployment.version_id)
-        features = model.signature.features
-        fields = Fields(
-            tuple(feature.name for feature in features),
-            frozenset(feature.name for feature in features if feature.kind == "category"),
-        )
+        made = served_of(self._store, deployment)
         log.info(
             "%s: version %d answers from now on (loaded and checked in %.0f ms)",
             deployment.project,
             deployment.version,
             (time.monotonic() - begun) * 1000,
         )
-        self._metrics.swaps.labels(deployment.project).inc()
-        self._metrics.version.labels(deployment.project).set(deployment.version)
-        return Served(deployment, model, fields)
+        self._metrics.count("swaps", deployment.project)
+        self._metrics.gauge("model_version", deployment.version, deployment.project)
+        return made
 
     def _failed(self, deployment: ActiveDeployment, error: Exception, before: Failure | None) -> Failure:
         same = before is not None and before.deployment == deployment.key
         wait_s = min(before.wait_s * 2, LONGEST_RETRY_S) if same and before is not None else FIRST_RETRY_S
         says = error.message if isinstance(error, TrainmasterError) else type(error).__name__
         log.error("%s: version %d cannot be loaded: %s", deployment.project, deployment.version, says)
-        self._metrics.failed_loads.labels(deployment.project).inc()
+        self._metrics.count("failed_loads", deployment.project)
         return Failure(
             deployment.key, f"version {deployment.version} cannot be loaded: {says}", time.monotonic() + wait_s, wait_s
         )
@@ -143,9 +183,13 @@ class Models:
     def _has_changed(self) -> bool:
         version = self._store.reader.version()
         retry = any(time.monotonic() >= failure.retry_at for failure in self.failures.values())
-        changed = not self.looked or retry or version != self._seen or not self._store.is_sqlite
+        # a rollout that nobody waits for any more ends by the clock, not by a write
+        stale = bool(self.beside) and time.monotonic() - self._looked_at > LOOK_AGAIN_S
+        changed = not self.looked or retry or stale or version != self._seen or not self._store.is_sqlite
         self._seen = version
+        if changed:
+            self._looked_at = time.monotonic()
         return changed
 
 
-__all__ = ["Failure", "Models", "Served"]
+__all__ = ["Failure", "Models", "Served", "served_of"]

@@ -63,6 +63,11 @@ class Trees:
         self.inputs = self._count("LGBM_BoosterGetNumFeature")
         self.outputs = self._count("LGBM_BoosterGetNumClasses")
 
+    @property
+    def handle(self) -> ctypes.c_void_p:
+        """The booster, for other calls of the same library; it ends with this object."""
+        return self._handle
+
     def predict(self, flat: Sequence[float], rows: int, *, threads: int = 1) -> list[float]:
         """Predictions of a flat row-major list of `rows` x `inputs` numbers; `outputs` numbers a row.
 

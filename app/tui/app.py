@@ -355,6 +355,7 @@ SCREENS = {
     "runs": "runs:RunsScreen",
     "experiments": "experiments:ExperimentsScreen",
     "registry": "registry:RegistryScreen",
+    "serving": "serving:ServingScreen",
     "monitoring": "monitoring:MonitoringScreen",
     "infrastructure": "infrastructure:InfrastructureScreen",
     "ci": "ci:CiScreen",

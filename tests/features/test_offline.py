@@ -29,6 +29,23 @@ for turn in range(int(sys.argv[2]), 1_000_000):
     print(turn, flush=True)
 """
 
+KEEPER = """
+import sys
+from pathlib import Path
+import pandas as pd
+from app.features.offline import publish_parts, storable
+from app.features.retention import compact, removable, remove
+folder = Path(sys.argv[1])
+for turn in range(int(sys.argv[2]), 1_000_000):
+    rows = {f"{turn}{half}": storable(pd.DataFrame({"id": range(20_000), "turn": turn})) for half in "ab"}
+    before = [f"{turn - 1}{half}" for half in "ab"] if turn else []
+    version = publish_parts(folder, rows, [*before, *rows], digest=f"d{turn}")
+    print(turn, flush=True)
+    if turn % 2:
+        compact(folder)
+    remove(removable(folder, [version]).files)
+"""
+
 
 def test_a_version_stays_as_it_was_when_a_newer_one_is_published(tmp_path: Path) -> None:
     folder = tmp_path / "view"
@@ -107,6 +124,36 @@ def test_a_publisher_that_is_killed_leaves_the_old_version_whole(tmp_path: Path)
 @pytest.mark.faults
 def test_a_publisher_that_is_killed_at_many_points_leaves_the_old_version_whole(tmp_path: Path) -> None:
     killed_while_publishing(tmp_path / "view", rounds=60)
+
+
+def killed_while_keeping(folder: Path, rounds: int) -> None:
+    """Kill who publishes parts, compacts and removes; every time the newest version is whole, and the next goes on."""
+    turn = 0
+    for attempt in range(rounds):
+        command = [sys.executable, "-c", KEEPER, str(folder), str(turn)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            acknowledged = [int(child.stdout.readline())]
+            time.sleep(0.01 + 0.017 * (attempt % 13))
+            os.kill(child.pid, signal.SIGKILL)
+            acknowledged += [int(line) for line in child.stdout.read().split()]
+
+        newest = newest_version(folder)
+        rows = read(folder, newest)["turn"].to_pandas().value_counts().to_dict()
+        latest = max(rows)
+        assert rows == dict.fromkeys(range(max(latest - 1, 0), latest + 1), 40000)
+        assert latest >= acknowledged[-1]
+        assert parts_now(folder) == {f"{turn}{half}" for turn in rows for half in "ab"}
+        turn = latest + 1
+
+
+def test_who_publishes_parts_compacts_and_removes_can_be_killed(tmp_path: Path) -> None:
+    killed_while_keeping(tmp_path / "view", rounds=2)
+
+
+@pytest.mark.faults
+def test_who_publishes_parts_compacts_and_removes_can_be_killed_at_many_points(tmp_path: Path) -> None:
+    killed_while_keeping(tmp_path / "view", rounds=60)
 
 
 def part(first: int, rows: int = 3) -> pa.Table:

@@ -6,12 +6,14 @@ from pathlib import Path
 import pyarrow.parquet
 
 from app.gateway.log import Answered, PredictionLog
+from app.services.serving import ActiveDeployment
 
 NOW = datetime(2026, 1, 2, 23, 59, tzinfo=UTC)
 
 
 def answered(rows: int, *, at: datetime = NOW) -> Answered:
-    return Answered("r1", at, "flight-delay", "flight-delay", 1, 4, "d1", [b'{"hour":1}'] * rows, [0.5] * rows)
+    deployment = ActiveDeployment("d1", "flight-delay", "flight-delay", 1, 1, "a" * 64, 4)
+    return Answered("r1", at.timestamp(), deployment, [b'{"hour":1}'] * rows, [0.5] * rows)
 
 
 def test_days_have_folders_of_their_own_and_no_half_file_remains(tmp_path: Path) -> None:

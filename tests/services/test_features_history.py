@@ -110,6 +110,29 @@ def test_a_key_that_an_earlier_snapshot_has_is_refused(workspace: Workspace, sto
         build(store, project)
 
 
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ('"size"]].assign(size=homes["size"] - homes["size"].mean(), kind', "its column 'size' differ in 5 rows"),
+        ('"size"]].drop_duplicates("size").assign(kind', "its rows differ in 1 rows"),
+    ],
+    ids=["mean", "duplicates"],
+)
+def test_a_rule_that_looks_beyond_its_snapshot_is_refused_when_it_is_to_be_divided(
+    workspace: Workspace, store: Store, rule: str, words: str
+) -> None:
+    project = homes(workspace, project=BY_SNAPSHOT, code=SALES.replace('"size"]].assign(kind', rule))
+    take_in(store, project)
+    build(store, project)
+    deliver(workspace, *month(1, ["k1,ulm,2013-01-04T00:00:00Z,80,90", "k2,ulm,2013-01-05T00:00:00Z,61,80"]))
+    take_in(store, project)
+
+    with pytest.raises(BadInput, match=f"'facts' needs more than one snapshot: {words}") as refused:
+        build(store, project)
+
+    assert "take by = 'snapshot' away from facts" in (refused.value.next_step or "")
+
+
 def test_a_function_of_two_sources_cannot_be_divided(workspace: Workspace, store: Store) -> None:
     code = SALES.replace("def facts(homes: pd.DataFrame)", "def facts(homes: pd.DataFrame, rates: pd.DataFrame)")
     project = homes(workspace, project=BY_SNAPSHOT, code=code)

@@ -1,14 +1,21 @@
 """Retention: versions that something refers to stay, others go with their files."""
 
+import multiprocessing
+import os
+import signal
+from contextlib import AbstractContextManager
+from pathlib import Path
+
 import pytest
 from sqlalchemy import text
+from sqlmodel import Session
 
 from app.domain.errors import NotFound, Refused
 from app.domain.ids import Ref
 from app.domain.workspace import Workspace
 from app.services.features import compact, feature_sets, prune, training_frame
 from app.services.running import running
-from app.services.workspaces import OpenProject, now
+from app.services.workspaces import OpenProject, now, open_project, open_store
 from app.store import lineage
 from app.store.engine import Store
 from tests.services.made import CODE, build, homes, take_in
@@ -38,6 +45,52 @@ def test_old_versions_go_with_their_files_and_the_newest_stay(workspace: Workspa
     with store.read() as session:
         actions = session.connection().execute(text("SELECT action FROM audit_event")).scalars().all()
     assert "features.pruned" in actions
+
+
+def pruned_until_killed(root: Path, at: int) -> None:
+    """Prune in this process until its step number `at`: a write to the store, or a file that goes; die before it."""
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        if done > at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with open_store(Workspace(root)) as opened:
+        write, unlink = opened.write, Path.unlink
+
+        def counted(**named: bool) -> AbstractContextManager[Session]:
+            step()
+            return write(**named)
+
+        def removed(path: Path, missing_ok: bool = False) -> None:
+            step()
+            unlink(path, missing_ok)
+
+        opened.write = counted  # type: ignore[method-assign,assignment]
+        Path.unlink = removed  # type: ignore[method-assign,assignment]
+        prune(opened, open_project(Workspace(root), "homes"), by="ana", reason="space", keep=1)
+
+
+@pytest.mark.parametrize("at", [1, *(pytest.param(point, marks=pytest.mark.faults) for point in (0, 2, 3, 4))])
+def test_a_prune_that_is_killed_leaves_whole_versions_and_the_next_one_ends_it(
+    workspace: Workspace, store: Store, at: int
+) -> None:
+    project = four_versions(workspace, store)
+    before = {info.version: training_frame(store, project, info.id).frame for info in feature_sets(store, 1)}
+
+    process = multiprocessing.get_context("spawn").Process(target=pruned_until_killed, args=(workspace.root, at))
+    process.start()
+    process.join(120)
+    left = {info.version: training_frame(store, project, info.id).frame for info in feature_sets(store, 1)}
+    again = prune(store, project, by="ana", reason="space", keep=1)
+
+    assert process.exitcode == (-signal.SIGKILL if at < 4 else 0)
+    assert sorted(left) == ([1, 2, 3, 4] if at == 0 else [4])
+    assert all(left[version].equals(before[version]) for version in left)
+    assert (len(again.removed), again.files) == ((3, 3) if at == 0 else (0, 4 - at))
+    assert build(store, project).is_new is False
 
 
 def test_a_version_that_was_pruned_can_be_built_again(workspace: Workspace, store: Store) -> None:

@@ -31,7 +31,7 @@ def train_again(store: Store, place: Workspace, **parameters: object) -> str:
 
 
 def test_a_run_of_uncommitted_code_comes_out_identical_and_opens_its_gate(store: Store, place: Workspace) -> None:
-    make_project(place, PROJECT + "[gates]\nreproducible = true\nclean_commit = false\n")
+    make_project(place, PROJECT.replace("[gates]\n", "[gates]\nreproducible = true\nclean_commit = false\n"))
     place.features_file("late").write_text(FEATURES.replace('"wind", "carrier"', '"carrier", "wind"'))
     features("late", workspace=str(place.root))
     key = train_again(store, place, rounds=6)
@@ -67,6 +67,20 @@ def test_a_feature_row_that_was_changed_by_hand_is_found_with_both_values(store:
         "schedule", {"id": "id3"}, "wind", "77.0",
     )  # fmt: skip
     assert found.says.startswith("diverged at features: schedule: wind is 77.0")
+
+
+def test_code_that_was_edited_and_not_built_is_said_with_the_line_that_differs(store: Store, place: Workspace) -> None:
+    place.features_file("late").write_text(FEATURES.replace('"wind", "carrier"', '"carrier", "wind"'))
+    key = train_again(store, place, rounds=3)
+
+    found = reproducing.reproduce(store, place, key, by="ana")
+
+    assert (found.verdict, found.step) == ("diverged", "features")
+    assert found.first_difference is not None
+    assert found.first_difference["tables"] == ["schedule"]
+    assert '"wind", "carrier"' in str(found.first_difference["stored"])
+    assert '"carrier", "wind"' in str(found.first_difference["rebuilt"])
+    assert found.says.endswith("build the features, then train again")
 
 
 def test_code_that_the_patch_does_not_carry_is_where_it_diverges(store: Store, place: Workspace) -> None:

@@ -20,6 +20,7 @@ class Asked:
     id: str | None = None
     entities: Sequence[Record] = ()
     says: Mapping[str, object] = field(default_factory=dict)
+    explain: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""Our own way: a record, a list of records, {"records": [...]}; or {"entity": {...}} and {"entities": [...]}."""
+"""Our own way: a record, a list of records, {"records": [...]}; or {"entity": {...}} and {"entities": [...]}.
+
+Beside records, entity or entities, "explain": true asks for the contribution of each feature.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,8 +14,11 @@ from app.gateway.records import Malformed, read_json, records_of
 def read(body: bytes, _headers: Mapping[str, str], _served: Served) -> Asked:
     """The records, or the entities, of a JSON body; raises Malformed."""
     document = read_json(body)
+    explain = _explain(document)
     entities = _entities(document)
-    return Asked((), entities=entities) if entities is not None else Asked(records_of(document))
+    if entities is not None:
+        return Asked((), entities=entities, explain=explain)
+    return Asked(records_of(document), explain=explain)
 
 
 def write(served: Served, asked: Asked, predictions: Sequence[Any], request_id: str) -> dict[str, object]:
@@ -30,6 +36,18 @@ def write(served: Served, asked: Asked, predictions: Sequence[Any], request_id: 
     if served.model.signature.classes:
         answer["classes"] = served.model.signature.classes
     return answer
+
+
+def _explain(document: Any) -> bool:
+    """Whether {"records" or "entity" or "entities": ..., "explain": true} asks why; takes the question out."""
+    if not isinstance(document, dict) or len(document) != 2 or "explain" not in document:
+        return False
+    if not document.keys() & {"records", "entity", "entities"}:
+        return False
+    asked = document.pop("explain")
+    if not isinstance(asked, bool):
+        raise Malformed(422, "explain must be true or false", field="explain")
+    return asked
 
 
 def _entities(document: Any) -> list[Record] | None:

@@ -16,6 +16,7 @@ from app.domain.project.connections import SourceKind
 from app.domain.states import QuarantineState
 from app.services.data.agreeing import require_agreement
 from app.services.data.checking import Batch, check_rows, require_enough_rows
+from app.services.data.evolving import changed, columns_now
 from app.services.data.extracting import known_of, source_place
 from app.services.data.reading import declared_source
 from app.services.data.results import PARQUET, Ingested
@@ -55,6 +56,7 @@ def ingest(task: TaskContext, source: str) -> Ingested:
     with connectors.opened_spool(run.project.workspace.spool(run.project.name, source)) as spool:
         with run.store.read() as session:
             known = began = known_of(session, run.project_id, source)
+        columns = columns_now(run.store, run.project_id, source)
         taking = _Taking(task, source)
         pieces = connectors.extracted(
             connector, known.past, spool, log=lambda says: run.log(place.secrets.masked(says), level="warning")
@@ -72,6 +74,9 @@ def ingest(task: TaskContext, source: str) -> Ingested:
             if place.source.kind is SourceKind.FILES and raw.digest != piece.digest:
                 raise Unavailable("the file changed while it was read", where=piece.shown, next_step="try again")
             batch = check_rows(replace(raw, digest=digest), piece.path, source, place.source, run.project)
+            if other := changed(columns, batch.packed.columns):
+                run.log(f"source {source}: {batch.name} has other columns than before: {other}", level="warning")
+            columns = batch.packed.columns if batch.packed.rows else columns
             known = known.after(piece, digest)
             taking.add(piece, batch)
             if connector.is_incremental:

@@ -10,7 +10,9 @@ from sqlmodel import Session, col
 from app.domain.ids import Ref
 from app.services.features.checking import check
 from app.services.features.computing import Computed, compute
+from app.services.features.deployed import fit_of
 from app.services.features.future import ROWS_IN_A_BUILD, prove
+from app.services.features.locality import prove_local, unproved_parts
 from app.services.features.planning import Plan, Record, TablePlan, lost_tables, plan
 from app.services.features.reading import folder_of, info_of
 from app.services.features.sources import code_of
@@ -52,6 +54,7 @@ def build(task: TaskContext) -> FeatureSetBuilt:
     if changed:
         task.progress(1, 2, "testing that no rule reads the future")
         prove(run.store, project, planned, changed, rows=ROWS_IN_A_BUILD)
+    prove_local(run.store, project, planned, unproved_parts(planned), rows=ROWS_IN_A_BUILD)
     tables = {}
     for at, table in enumerate(planned.tables.values()):
         task.progress(len(planned.tables) + at, 2 * len(planned.tables), f"publishing {table.function}")
@@ -145,6 +148,9 @@ def _publish(task: TaskContext, planned: Plan, records: Mapping[str, Record]) ->
     digest, rules_digest, snapshots = planned.digest, planned.rules_digest, planned.snapshots
     rows = records[run.project.file.spine.function]["rows"]
     assert isinstance(rows, int)
+    fit = fit_of(run.store.reader, run.project.name, records)
+    if fit is not None and fit.says:
+        run.log(f"the columns are not those of the deployed model: {fit.says}", level="warning")
     inputs = [Ref("snapshot", snapshot.key) for snapshot in snapshots]
     code = Ref("rules", rules_digest[:12])
     kept_code = json.dumps(code_of(run.project), sort_keys=True).encode()
@@ -177,6 +183,7 @@ def _publish(task: TaskContext, planned: Plan, records: Mapping[str, Record]) ->
             kept = len(planned.tables) - len(rebuilt)
             reused = f", {kept} reused" if kept else ""
             says = f"v{row.version}: {rows:,} rows, {len(rebuilt)} tables built{reused}"
+            says += f"; {fit.says}" if fit is not None and fit.breaks else ""
             edges = [*((one, output, "built") for one in inputs), (code, output, "computed_by")]
             if because is not None:
                 edges.append((because, output, "caused_by"))

@@ -1,12 +1,13 @@
 """`features test`: no rule may read the future, by event time, by created time or by an answer that comes later."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from app.domain.errors import BadInput, Place
 from app.services import data
 from app.services.features.comparing import project_id_of
+from app.services.features.locality import prove_local
 from app.services.features.planning import Plan, plan, wanted_functions
 from app.services.workspaces import OpenProject
 from app.store.engine import Store
@@ -79,8 +80,13 @@ def prove(
 
 
 def prove_project(store: Store, project: OpenProject) -> Tested:
-    """The same for every table of a project; raises NotFound before the first ingest."""
-    return prove(store, project, plan(store, project, project_id_of(store, project.name)))
+    """The same for every table of a project, and that parts can be computed alone; raises NotFound before an ingest."""
+    planned = plan(store, project, project_id_of(store, project.name))
+    tested = prove(store, project, planned)
+    compared = prove_local(store, project, planned, rows=ROWS)
+    alone = [name for name, table in planned.tables.items() if table.is_divided and name not in compared]
+    unproved = [f"{name} has one snapshot: nothing to compare by = 'snapshot' with" for name in alone]
+    return replace(tested, unproved=(*tested.unproved, *unproved))
 
 
 def _time_of(project: OpenProject, source: str) -> str | None:

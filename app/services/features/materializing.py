@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from app.domain.errors import BadInput, NotFound
 from app.domain.ids import Ref
 from app.features.online import OnlineView, RowSet, micros
+from app.services.features.deployed import require_fit
 from app.services.features.online import open_online
 from app.services.features.reading import FeatureSetInfo, feature_sets, folder_of
 from app.services.running import RunContext, TaskContext
@@ -48,11 +49,13 @@ def materialize(task: TaskContext) -> Materialized:
     """Publish a feature set online (parameter `feature_set`, else the newest); unchanged views are not written again.
 
     All views switch in one transaction of the online store. A process that dies before it leaves the old rows; one that
-    dies after it leaves a publish that the next run finds and records. Raises NotFound, or Damaged for lost tables.
+    dies after it leaves a publish that the next run finds and records. Raises NotFound, Damaged for lost tables,
+    Refused for features that lack what the deployed model takes.
     """
     run = task.run
     moment = _moment(run)
     info = chosen_set(run)
+    require_fit(run.store.reader, run.project.name, info.version, info.views)
     online = open_online(run.project.workspace)
     try:
         known = online.views(run.project.name)

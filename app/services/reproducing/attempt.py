@@ -22,6 +22,7 @@ from app.domain.states import RunState
 from app.domain.workspace import Workspace
 from app.services import changes, infrastructure
 from app.services.reproducing import compare
+from app.services.reproducing.rules import other_rules
 from app.services.reproducing.verdict import Reproduced, Step, judge, keep
 from app.services.workspaces import make_workspace, open_store
 from app.store import artifacts, ledger
@@ -146,7 +147,10 @@ def _again(store: Store, workspace: Workspace, place: Workspace, origin: Origin,
             built = _child(place, "features", origin, {})
             with second.read() as session:
                 rebuilt = _feature_set(session, origin, int(str(built["version"])))
-            steps.append(compare.features(workspace, place, origin.project, origin.features, rebuilt))
+            if origin.features.rules_digest != rebuilt.rules_digest:
+                steps.append(other_rules(store, origin.features, second, rebuilt))
+            else:
+                steps.append(compare.features(workspace, place, origin.project, origin.features, rebuilt))
         except TrainmasterError as error:
             steps.append(Step("features", "differs", f"they cannot be built again: {error.message}"))
         if steps[-1].state != "same":

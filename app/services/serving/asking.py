@@ -74,9 +74,11 @@ def health(workspace: Workspace, *, timeout_s: float = 1.0) -> GatewayHealth:
     """Ask the gateway how it is; never raises for one that is down."""
     try:
         status, ready = _call(workspace, "GET", "/ready", timeout_s=timeout_s)
-        metrics = parse_metrics(_call(workspace, "GET", "/metrics", timeout_s=timeout_s)[1].decode())
+        metrics = metrics_of(workspace, timeout_s=timeout_s)
     except TrainmasterError as error:
         return GatewayHealth(False, False, error.message)
+    from app.services.serving.traffic import quantile_ms
+
     document = json.loads(ready) if status in (200, 503) else {}
     name = "trainmaster_gateway"
     answers = metrics.get(f"{name}_requests_total", {})
@@ -89,10 +91,15 @@ def health(workspace: Workspace, *, timeout_s: float = 1.0) -> GatewayHealth:
         errors=int(sum(value for labels, value in answers.items() if 'status="5' in labels)),
         predictions=int(sum(metrics.get(f"{name}_predictions_total", {}).values())),
         dropped_rows=int(sum(metrics.get(f"{name}_dropped_rows_total", {}).values())),
-        p50_ms=_quantile_ms(buckets, 0.5),
-        p99_ms=_quantile_ms(buckets, 0.99),
+        p50_ms=quantile_ms(buckets, 0.5),
+        p99_ms=quantile_ms(buckets, 0.99),
         projects=document.get("projects", {}),
     )
+
+
+def metrics_of(workspace: Workspace, *, timeout_s: float = 1.0) -> dict[str, dict[str, float]]:
+    """The gateway's metrics, as `parse_metrics` gives them; raises Unavailable."""
+    return parse_metrics(_call(workspace, "GET", "/metrics", timeout_s=timeout_s)[1].decode())
 
 
 def ask(workspace: Workspace, project: str, records: Sequence[Mapping[str, object]]) -> dict[str, object]:
@@ -160,20 +167,6 @@ def _buckets(series: Mapping[str, float]) -> dict[float, float]:
     return totals
 
 
-def _quantile_ms(buckets: Mapping[float, float], share: float) -> float | None:
-    """The quantile in milliseconds, straight within its bucket; the last bound when it lies above all of them."""
-    wanted = share * max(buckets.values(), default=0.0)
-    if wanted <= 0:
-        return None
-    low, below = 0.0, 0.0
-    for bound, count in sorted(buckets.items()):
-        if count >= wanted:
-            inside = (wanted - below) / (count - below) if count > below else 1.0
-            return (low + (bound - low) * inside) * 1000 if bound != float("inf") else low * 1000
-        low, below = bound, count
-    return None
-
-
 def _call(
     workspace: Workspace, method: str, path: str, *, body: bytes | None = None, timeout_s: float = TIMEOUT_S
 ) -> tuple[int, bytes]:
@@ -202,5 +195,6 @@ __all__ = [
     "ask_entities",
     "gateway_url",
     "health",
+    "metrics_of",
     "parse_metrics",
 ]

@@ -14,6 +14,7 @@ from app.domain.project.serving import Serving
 from app.domain.rollout import Tally, breach, quantile_ms
 from app.domain.states import DeploymentState, RolloutState, RunState
 from app.services.running import TaskContext
+from app.services.serving.asking import ActiveDeployment
 from app.services.workspaces import now
 from app.store import audit
 from app.store.engine import Store
@@ -49,6 +50,13 @@ class OpenRollout:
     baseline_id: int
     state: RolloutState
     limits: Serving
+
+    @property
+    def deployment(self) -> ActiveDeployment:
+        """What an answer of the candidate says of itself."""
+        return ActiveDeployment(
+            self.key, self.project, self.model, self.version_id, self.version, self.digest, self.feature_set_version
+        )
 
 
 @dataclass(frozen=True)
@@ -191,6 +199,8 @@ def _step(task: TaskContext, rollout_id: int, limits: Serving, *, by: str) -> Ro
     says = f"{row.state}: {_said(tally)}"
     task.progress(min(spent_min, stage_min), stage_min, says)
     beyond = breach(tally, limits)
+    if _baseline(store, task.run.project_id) != row.baseline_id:
+        beyond = "another version went into production meanwhile"
     enough = tally.requests >= limits.minimum_requests
     following: RolloutState | None = None
     if beyond is not None:

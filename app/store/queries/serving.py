@@ -65,6 +65,48 @@ def deployments_of(reader: Reader, project: str, *, limit: int = 100) -> list[De
     return made(DeploymentRow, reader.rows(_DEPLOYMENTS + tail, {"project": project, "limit": limit}))
 
 
+def deployments(reader: Reader, *, limit: int = 100) -> list[DeploymentRow]:
+    """The deployments of every project, what answers now first, then the newest."""
+    tail = "ORDER BY d.state = 'active' DESC, d.id DESC LIMIT :limit"
+    return made(DeploymentRow, reader.rows(_DEPLOYMENTS + tail, {"limit": limit}))
+
+
+@dataclass(frozen=True)
+class RolloutRow:
+    """A candidate that is, or was, tried beside production, and what was seen of it in its last stage."""
+
+    key: str
+    project: str
+    model: str
+    version: int
+    baseline: int
+    state: str
+    limits: str
+    says: str
+    began_at: str
+    stage_at: str
+    ended_at: str | None
+    requests: int
+    errors: int
+    rows: int
+    agreed: int
+    dropped: int
+
+
+def rollouts(reader: Reader, *, limit: int = 20) -> list[RolloutRow]:
+    """Candidates beside production, the newest first."""
+    sql = """
+    SELECT r.key, p.name AS project, m.name AS model, v.version, b.version AS baseline, r.state, r.limits, r.says,
+      r.began_at, r.stage_at, r.ended_at,
+      COALESCE(SUM(w.requests), 0) AS requests, COALESCE(SUM(w.errors), 0) AS errors, COALESCE(SUM(w.rows), 0) AS rows,
+      COALESCE(SUM(w.agreed), 0) AS agreed, COALESCE(SUM(w.dropped), 0) AS dropped
+    FROM rollout r JOIN project p ON p.id = r.project_id JOIN model_version v ON v.id = r.version_id
+    JOIN model m ON m.id = v.model_id JOIN model_version b ON b.id = r.baseline_id
+    LEFT JOIN rollout_window w ON w.rollout_id = r.id AND (w.stage = r.state OR r.ended_at IS NOT NULL)
+    GROUP BY r.id, p.name, m.name, v.version, b.version ORDER BY r.id DESC LIMIT :limit"""
+    return made(RolloutRow, reader.rows(sql, {"limit": limit}))
+
+
 def prediction_batches(reader: Reader, *, project: str | None = None, limit: int = 100) -> list[BatchRow]:
     """Batches of predictions, newest first."""
     condition = "WHERE p.name = :project" if project is not None else ""

@@ -2,6 +2,7 @@
 
 from sqlmodel import SQLModel
 
+from app.store.tables.approvals import Approval, Waiver
 from app.store.tables.artifacts import Artifact, Chunk
 from app.store.tables.audit import AuditEvent
 from app.store.tables.charter import CharterVersion, Project
@@ -13,7 +14,15 @@ from app.store.tables.health import HealthPoint, HealthSignal, Heartbeat, Notice
 from app.store.tables.infrastructure import Admission, Estimate, Lease, Service
 from app.store.tables.lineage import LineageEdge
 from app.store.tables.monitoring import Alert, Decision, MonitorReport, Signal
-from app.store.tables.registry import GateResult, Model, ModelVersion, StageTransition
+from app.store.tables.registry import (
+    Alias,
+    AliasMove,
+    GateResult,
+    GateVerdictRow,
+    Model,
+    ModelVersion,
+    StageTransition,
+)
 from app.store.tables.reproduction import Reproduction
 from app.store.tables.rollouts import Rollout, RolloutWindow
 from app.store.tables.runs import LogLine, ResourceSample, Run, Task
@@ -26,6 +35,9 @@ __all__ = [
     "Admission",
     "Agreement",
     "Alert",
+    "Alias",
+    "AliasMove",
+    "Approval",
     "Artifact",
     "AuditEvent",
     "Baseline",
@@ -40,6 +52,7 @@ __all__ = [
     "FeatureCode",
     "FeatureSet",
     "GateResult",
+    "GateVerdictRow",
     "HealthPoint",
     "HealthSignal",
     "Heartbeat",
@@ -75,5 +88,6 @@ __all__ = [
     "Ticket",
     "TrainingSet",
     "Trial",
+    "Waiver",
     "metadata",
 ]
