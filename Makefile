@@ -43,7 +43,7 @@ test-rest: setup
 	$(BIN)/python -m pytest $(FAST) --ignore=tests/tui
 
 test-screens: setup
-	$(BIN)/python -m pytest $(FAST) tests/tui
+	$(BIN)/python -m pytest -p no:schemathesis $(FAST) tests/tui
 
 SERVICES = -q -m "services and not faults and not speed"
 STORIES = tests/test_readme.py tests/test_steps.py
