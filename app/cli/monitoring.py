@@ -1,7 +1,12 @@
 """`trainmaster monitor`."""
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from app.cli.backtest import backtest_command
-from app.cli.render import emit, table
+from app.cli.render import emit, say, table
 from app.cli.session import Json, ProjectName, WorkspaceDir, chosen_project, group, opened
 
 monitor = group("Compare the newest window with the training profile.")
@@ -28,3 +33,20 @@ def run_monitor(workspace: WorkspaceDir = None, project: ProjectName = None, jso
             empty="nothing to monitor yet",
         ),
     )
+
+
+@monitor.command()
+def dashboard(
+    out: Annotated[Path | None, typer.Option("--out", help="The file to write; default: stdout.")] = None,
+) -> None:
+    """Write the Grafana dashboard of what the gateway's /metrics says, to be imported into Grafana."""
+    import json
+
+    from app.services.monitoring.dashboard import dashboard as drawn
+
+    text = json.dumps(drawn(), indent=2) + "\n"
+    if out is None:
+        print(text, end="")
+        return
+    out.write_text(text, encoding="utf-8")
+    say(f"wrote {out}: import it into Grafana, with a Prometheus that scrapes the gateway's /metrics")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -83,3 +84,18 @@ def chosen_project(workspace: Workspace, named: str | None) -> str:
     if len(names) > 1:
         raise Usage(f"which project? {', '.join(names)}", next_step=f"add --project {names[0]}")
     return names[0]
+
+
+def moment_of(text: str, where: str, *, ends: bool = False) -> datetime:
+    """A day or a time that a person wrote, UTC unless it names a zone; a day alone begins then, or `ends`.
+
+    >>> moment_of("2013-05-03 14:00", "AT").isoformat(), moment_of("2013-05-03", "AT", ends=True).isoformat()
+    ('2013-05-03T14:00:00+00:00', '2013-05-04T00:00:00+00:00')
+    """
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise Usage(f"{text[:60]!r} is no time", where=where, next_step='write it as "2013-05-03 14:00"') from None
+    if ends and len(text.strip()) == len("2013-05-03"):
+        found += timedelta(days=1)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

@@ -26,6 +26,7 @@ from app.gateway.protocols.plain import PLAIN
 from app.gateway.records import Malformed
 from app.gateway.security import Guard
 from app.gateway.settings import Settings
+from app.gateway.store_metrics import StoreMetrics
 from app.gateway.trials import Comparing
 from app.store.engine import Store
 
@@ -54,6 +55,7 @@ class Gateway:
     ) -> None:
         self.settings = settings or Settings()
         self.metrics = Metrics(counters)
+        self.store_metrics = StoreMetrics(store.reader)
         self.models = Models(store, self.metrics)
         self.log = PredictionLog(
             workspace.predictions,
@@ -197,7 +199,8 @@ class Gateway:
     async def scrape(self, _request: Request) -> Response:
         """The metrics for Prometheus."""
         self._gauge()
-        return Response(self.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        text = self.metrics.text() + await asyncio.to_thread(self.store_metrics.text)
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 __all__ = ["Gateway"]

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.learning.formats import Format
@@ -25,6 +25,10 @@ class ChildVerdict:
     says: str
     rows: int
     seconds: float
+    latency_ms: float | None = None
+    """The 95th percentile for one record, model and preprocessing alone, with one thread."""
+    memory_mb: float | None = None
+    """The most memory that the child held."""
 
 
 def check_in_child(package: Package, timeout_s: float | None = None) -> ChildVerdict:
@@ -66,7 +70,8 @@ def check_in_child(package: Package, timeout_s: float | None = None) -> ChildVer
         last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
         return _verdict(False, f"the model cannot be loaded: {(last or ['no reason given'])[0][:300]}", 0, begun)
     answer = json.loads(done.stdout)
-    return _verdict(answer["ok"] is True, str(answer["says"]), int(answer.get("rows", 0)), begun)
+    verdict = _verdict(answer["ok"] is True, str(answer["says"]), int(answer.get("rows", 0)), begun)
+    return replace(verdict, latency_ms=answer.get("latency_ms"), memory_mb=answer.get("memory_mb"))
 
 
 def _verdict(ok: bool, says: str, rows: int, begun: float) -> ChildVerdict:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 SHAP_ROWS = 500
-SHUFFLED_ROWS = 2000
-REPEATS = 2
+SHUFFLED_ROWS = 2500
+"""Shuffled once: as exact as 2,000 rows shuffled twice, for five eighths of the predictions."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ def importances(
     """Every feature with its importances, the most important first, and what is unknown and why.
 
     Gain is the share of all splits' gain; SHAP is TreeSHAP of LightGBM itself over 500 seeded rows; permutation is how
-    much worse the metric gets, in its own unit, when the column is shuffled over 2,000 seeded rows, twice (Breiman
-    2001; Fisher, Rudin and Dominici 2019).
+    much worse the metric gets, in its own unit, when the column is shuffled over 2,500 seeded rows (Breiman 2001;
+    Fisher, Rudin and Dominici 2019).
     """
     names, generator = model.signature.names, np.random.default_rng(seed)
     gains: list[float | None] = [None] * len(names)
@@ -111,13 +111,10 @@ def _permuted(
     whole, costs = score(), []
     for column in range(part.shape[1]):
         kept = part[:, column].copy()
-        found = []
-        for _ in range(REPEATS):
-            part[:, column] = kept[generator.permutation(len(kept))]
-            found.append(metric.gain(whole, over=score()))
+        part[:, column] = kept[generator.permutation(len(kept))]
+        cost = float(metric.gain(whole, over=score()))
         part[:, column] = kept
-        mean = float(np.mean(found))
-        costs.append(mean if np.isfinite(mean) else 0.0)
+        costs.append(cost if np.isfinite(cost) else 0.0)
     return costs
 
 

@@ -1,13 +1,9 @@
-"""Drift: the shares of a window over the bins of the training profile, and their population stability index."""
+"""Drift: the population stability index of two rows of shares, and the word by which a value is counted."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-
-from app.monitoring.reference import CategoryBins, NumberBins
 
 Counts = NDArray[np.float64]
 
@@ -41,44 +37,6 @@ def half_a_row(rows: int) -> float:
     return min(max(0.5 / max(rows, 1), 1e-6), 0.5)
 
 
-def chance(bins: int, reference_rows: int, rows: int) -> float:
-    """What PSI reaches by chance alone in one of a thousand windows without any change.
-
-    Without change PSI / (1/n + 1/m) follows chi-square with bins - 1 degrees of freedom; its 99.9 % quantile is taken
-    by Wilson and Hilferty (1931), good to 2 % from two bins on. Without rows it is infinite.
-
-    >>> round(chance(11, 80_000, 28_000), 4), round(chance(11, 80_000, 50), 2)
-    (0.0014, 0.6)
-    """
-    if reference_rows <= 0 or rows <= 0:
-        return float("inf")
-    freedom = max(bins - 1, 1)
-    spread = 2 / (9 * freedom)
-    quantile = freedom * (1 - spread + 3.0902 * spread**0.5) ** 3
-    return float(quantile * (1 / rows + 1 / reference_rows))
-
-
-def number_shares(values: "pd.Series[Any]", bins: NumberBins) -> Counts:
-    """Shares of a window in the bins of a number, the missing last; infinity is no measurement, so it is missing."""
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    missing = ~np.isfinite(numbers)
-    places = np.searchsorted(np.asarray(bins.edges, dtype=float), numbers[~missing], side=bins.side)
-    counts = np.bincount(places, minlength=len(bins.shares)).astype(float)
-    return _to_shares(np.append(counts, float(missing.sum())), len(numbers))
-
-
-def category_shares(values: "pd.Series[Any]", bins: CategoryBins) -> Counts:
-    """Shares of a window in the known values, then all other values (new ones too), then the missing."""
-    missing = int(values.isna().sum())
-    totals: dict[str, float] = {}
-    for value, count in values.value_counts(dropna=True, sort=False).items():
-        word = word_of(value)
-        totals[word] = totals.get(word, 0.0) + float(count)
-    known = np.asarray([totals.get(value, 0.0) for value in bins.values], dtype=float)
-    other = float(len(values) - missing) - float(known.sum())
-    return _to_shares(np.append(known, [other, float(missing)]), len(values))
-
-
 def word_of(value: object) -> str:
     """The word by which a category value is counted, the same for a text, a number and a boolean of any library.
 
@@ -93,13 +51,4 @@ def word_of(value: object) -> str:
     return str(plain)
 
 
-def new_category_share(values: "pd.Series[Any]", bins: CategoryBins) -> float:
-    """The share of rows whose value the training rows did not name; 0 for no rows."""
-    return float(category_shares(values, bins)[-2]) if len(values) else 0.0
-
-
-def _to_shares(counts: Counts, rows: int) -> Counts:
-    return counts / rows if rows else counts
-
-
-__all__ = ["category_shares", "chance", "half_a_row", "new_category_share", "number_shares", "psi", "word_of"]
+__all__ = ["half_a_row", "psi", "word_of"]

@@ -1,6 +1,7 @@
 """Realised quality: what the labels, once they are there, say about the answers that were given."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,4 +80,48 @@ def realised(
     }
 
 
-__all__ = ["auc", "log_loss", "multiclass_log_loss", "realised"]
+def skill(
+    task: Task,
+    labels: Numbers,
+    scores: Numbers,
+    naive: Sequence[float],
+    *,
+    probabilities: Numbers | None = None,
+) -> float:
+    """How much of the naive baseline's loss the model saves: 1 is all of it, 0 nothing, under 0 the model is worse.
+
+    The loss is the mean log-loss of a class, the mean square of a number. `naive` is what the baseline answers: the
+    shares of the classes in training, or its mean (or quantile). NaN where `naive` is empty or loses nothing.
+
+    >>> skill(Task.REGRESSION, np.array([1., 3.]), np.array([1., 3.]), [2.0])
+    1.0
+    """
+    if not naive or len(labels) == 0 or (task is Task.MULTICLASS and probabilities is None):
+        return math.nan
+    if task is Task.REGRESSION:
+        base, mine = float(np.mean((labels - naive[0]) ** 2)), float(np.mean((labels - scores) ** 2))
+    elif task is Task.BINARY:
+        base, mine = log_loss(labels, np.full(len(labels), naive[-1])), log_loss(labels, scores)
+    else:
+        assert probabilities is not None
+        classes = labels.astype(np.int64)
+        base = multiclass_log_loss(classes, np.tile(np.asarray(naive, dtype=float), (len(labels), 1)))
+        mine = multiclass_log_loss(classes, probabilities)
+    return 1 - mine / base if base > 0 else math.nan
+
+
+def calibration_error(right: Numbers, sure: Numbers, *, bins: int = 10) -> float:
+    """Expected calibration error over ten bins of equal rows (Naeini 2015): how far promises and outcomes are apart.
+
+    >>> calibration_error(np.array([1., 1., 0., 0.]), np.full(4, 0.5))
+    0.0
+    """
+    if len(right) == 0:
+        return math.nan
+    edges = np.unique(np.quantile(sure, np.arange(1, bins) / bins))
+    places = np.searchsorted(edges, sure, side="right")
+    apart = np.bincount(places, sure, len(edges) + 1) - np.bincount(places, right, len(edges) + 1)
+    return float(np.abs(apart).sum() / len(right))
+
+
+__all__ = ["auc", "calibration_error", "log_loss", "multiclass_log_loss", "realised", "skill"]

@@ -1,36 +1,21 @@
 """A report: every signal of one window against its limit; a signal that cannot be computed says so and never alarms."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from app.domain.problem import Direction, MetricName, Task, at_least, at_most
+from app.domain.problem import Direction, MetricName, Task
 from app.domain.project import Monitoring
-from app.monitoring import drift
-from app.monitoring.quality import Numbers, realised
-from app.monitoring.reference import Bins, CategoryBins, NumberBins, Profile
-
-
-@dataclass(frozen=True)
-class SignalValue:
-    """One number against its limit: NaN when it cannot be computed, with the reason in `says`.
-
-    `direction` says which way the signal is better.
-    """
-
-    name: str
-    kind: str
-    feature: str | None
-    value: float
-    limit: float | None
-    direction: Direction
-    breached: bool
-    says: str = ""
+from app.monitoring.answers import estimate_signals, quality_signals, slice_signals
+from app.monitoring.columns import SCORE, feature_signals, score_signals
+from app.monitoring.multivariate import FEWEST, chance_auc, domain_auc
+from app.monitoring.quality import Numbers
+from app.monitoring.reference import Profile
+from app.monitoring.signals import SignalValue, by_hand, judged
+from app.monitoring.tally import Measured, Statistic, add, tally_of
 
 
 @dataclass(frozen=True)
@@ -38,7 +23,8 @@ class Observed:
     """A window with the answers that were given: scores for every row, labels (NaN where unknown).
 
     For multiclass, labels and scores are class numbers, `confidence` is the probability of the answer, and
-    `probabilities` is rows x classes; otherwise `confidence` is the score.
+    `probabilities` is rows x classes; otherwise `confidence` is the score. `label_lag_hours` is how long each label
+    took (NaN where it is not there or has no time); `keys` are the columns that tell rows apart.
     """
 
     frame: pd.DataFrame
@@ -46,6 +32,8 @@ class Observed:
     labels: Numbers
     confidence: Numbers | None = None
     probabilities: Numbers | None = None
+    label_lag_hours: Numbers | None = None
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,101 +51,108 @@ class Report:
         return tuple(signal for signal in self.signals if signal.breached)
 
 
-def report(task: Task, profile: Profile, observed: Observed, rules: Monitoring) -> Report:
+def report(
+    task: Task,
+    profile: Profile,
+    observed: Observed,
+    rules: Monitoring,
+    *,
+    slices: Sequence[str] = (),
+    metric: MetricName | None = None,
+    month: int | None = None,
+) -> Report:
     """Compute every signal of a window: drift of each feature and of the score, then quality once labels are there.
 
-    A PSI limit is raised to what chance alone reaches in a window of that size (`drift.chance`), so that small windows
-    and columns of many values do not alarm by themselves.
+    `slices` are columns by whose values `metric` is told too; `month` (1 to 12) is the calendar month that the window
+    lies in, if it lies in one. Whatever the order of the rows, the numbers are the same.
     """
-    rows = len(observed.frame)
     known = np.isfinite(observed.labels)
-    shares: dict[str, tuple[float, ...]] = {}
-    signals: list[SignalValue] = []
+    measured = measure(profile, observed.frame)
+    watched = observed.scores if observed.confidence is None else observed.confidence
+    score = _measured_score(profile, watched)
+    signals = [
+        *drift_report(profile, measured, score, rules, len(observed.frame), month=month),
+        *_joint(profile, observed.frame, rules),
+        *_duplicates(observed, rules),
+        *quality_signals(task, profile, observed, known, rules),
+        *estimate_signals(task, profile, observed, known, rules),
+        *(slice_signals(task, metric, slices, observed, known, rules) if metric is not None else ()),
+    ]
+    shares = {name: one.shares for name, one in measured.items() if one.rows}
+    if score is not None and score.rows:
+        shares[SCORE] = score.shares
+    return Report(len(observed.frame), int(known.sum()), tuple(signals), shares)
+
+
+def measure(profile: Profile, frame: pd.DataFrame) -> dict[str, Measured]:
+    """The statistics of every column that profile and window share: one sort or one count each."""
+    found = {}
     for name, bins in profile.features.items():
-        values = observed.frame.get(name)
-        signal, current = _drift(f"psi.{name}", "drift", name, bins, values, profile.rows, rows, rules, rules.psi_limit)
-        signals.append(signal)
-        if current is not None:
-            shares[name] = current
-    if profile.score is not None:
-        scores = pd.Series(observed.scores if observed.confidence is None else observed.confidence, dtype="float64")
-        signal, current = _drift(
-            "psi.score",
-            "prediction",
-            None,
-            profile.score,
-            scores,
-            profile.score_rows,
-            rows,
-            rules,
-            rules.score_psi_limit,
-        )
-        signals.append(signal)
-        if current is not None:
-            shares["score"] = current
-    signals.extend(_quality(task, observed, known, rules))
-    return Report(rows, int(known.sum()), tuple(signals), shares)
+        if name in frame:
+            tally = tally_of(bins)
+            add(tally, frame[name])
+            found[name] = tally.measured(profile.rows)
+    return found
 
 
-def _drift(
-    name: str,
-    kind: str,
-    feature: str | None,
-    bins: Bins,
-    values: "pd.Series[Any] | None",
-    reference_rows: int,
-    rows: int,
+def drift_report(
+    profile: Profile,
+    measured: Mapping[str, Measured],
+    score: Measured | None,
     rules: Monitoring,
-    limit: float,
-) -> tuple[SignalValue, tuple[float, ...] | None]:
-    def unknown(says: str, current: tuple[float, ...] | None = None) -> tuple[SignalValue, tuple[float, ...] | None]:
-        return SignalValue(name, kind, feature, math.nan, limit, Direction.LOWER, False, says), current
-
-    if values is None:
-        return unknown("the window has no such column")
-    if rows == 0:
-        return unknown("the window has no rows")
-    current = _shares(values, bins)
-    if rows < rules.minimum_rows:
-        return unknown(f"{rows} rows, at least {rules.minimum_rows} are needed", current)
-    if sum(bins.all_shares) <= 0:
-        return unknown("the training profile has no rows for it", current)
-    floor = drift.half_a_row(min(rows, reference_rows) if reference_rows else rows)
-    value = drift.psi(bins.all_shares, current, floor=floor)
-    by_chance = drift.chance(len(current), reference_rows, rows)
-    effective = max(limit, by_chance)
-    if not math.isfinite(effective):
-        return unknown("the training profile does not say how many rows it has", current)
-    breached = not at_most(value, effective)
-    return SignalValue(name, kind, feature, value, effective, Direction.LOWER, breached), current
+    rows: int,
+    *,
+    month: int | None = None,
+) -> list[SignalValue]:
+    """The signals of measured columns, the score's after them, and `drift`: their PSI weighted by importance."""
+    features = feature_signals(profile, measured, rules, rows, month=month)
+    weighted = [
+        (signal.importance if signal.importance is not None else 1.0, signal.value)
+        for signal in features
+        if signal.name.startswith(f"{Statistic.PSI}.") and math.isfinite(signal.value)
+    ]
+    total = sum(weight for weight, _ in weighted)
+    value = sum(weight * psi for weight, psi in weighted) / total if total > 0 else math.nan
+    says = "mean PSI, weighted by importance" if total > 0 else "no feature could be measured"
+    overall = judged("drift", "drift", value, by_hand(rules, "drift"), says=says)
+    return [*features, *score_signals(profile, score, rules, rows, month=month), overall]
 
 
-def _shares(values: "pd.Series[Any]", bins: Bins) -> tuple[float, ...]:
-    match bins:
-        case NumberBins():
-            found = drift.number_shares(values, bins)
-        case CategoryBins():
-            found = drift.category_shares(values, bins)
-    return tuple(float(share) for share in found)
+def _measured_score(profile: Profile, watched: Numbers) -> Measured | None:
+    if profile.score is None:
+        return None
+    tally = tally_of(profile.score)
+    add(tally, pd.Series(watched, dtype="float64"))
+    return tally.measured(profile.score_rows)
 
 
-def _quality(task: Task, observed: Observed, known: NDArray[np.bool_], rules: Monitoring) -> list[SignalValue]:
-    labelled = int(known.sum())
-    probabilities = observed.probabilities[known] if observed.probabilities is not None else None
-    values = realised(task, observed.labels[known], observed.scores[known], probabilities=probabilities)
-    return [_metric(name, value, labelled, rules) for name, value in values.items()]
-
-
-def _metric(name: MetricName, value: float, labelled: int, rules: Monitoring) -> SignalValue:
-    limit = rules.limits.get(name)
-    if labelled < rules.minimum_rows:
-        says = f"{labelled} labelled rows, at least {rules.minimum_rows} are needed"
-        return SignalValue(str(name), "quality", None, math.nan, limit, name.direction, False, says)
+def _joint(profile: Profile, frame: pd.DataFrame, rules: Monitoring) -> list[SignalValue]:
+    name = "domain_classifier.auc"
+    if profile.sample is None:
+        return []
+    least = max(FEWEST, rules.minimum_rows)
+    if len(frame) < least:
+        says = f"{len(frame)} rows, at least {least} are needed"
+        return [judged(name, "drift", math.nan, None, says=says)]
+    rows = profile.sample.rows_of(frame)
+    value = domain_auc(profile.sample.matrix, rows)
     if not math.isfinite(value):
-        says = "these labels do not define it (only one class, or no spread)"
-        return SignalValue(str(name), "quality", None, math.nan, limit, name.direction, False, says)
-    good = limit is None or (at_least if name.direction is Direction.HIGHER else at_most)(value, limit)
-    return SignalValue(str(name), "quality", None, value, limit, name.direction, not good)
+        return [judged(name, "drift", value, None, says="the sample of the reference is too small")]
+    chance = chance_auc(len(profile.sample.matrix), len(rows), rules.false_alarm_rate)
+    own = profile.sample.limit if math.isfinite(profile.sample.limit) else 0.5
+    limit = by_hand(rules, name)
+    says = "trees tell these rows from the reference's: .5 is not at all, 1 is always"
+    return [judged(name, "drift", value, limit if limit is not None else max(own, chance), Direction.LOWER, says=says)]
 
 
-__all__ = ["Observed", "Report", "SignalValue", "report"]
+def _duplicates(observed: Observed, rules: Monitoring) -> list[SignalValue]:
+    keys = [key for key in observed.keys if key in observed.frame]
+    if not keys or not len(observed.frame):
+        return []
+    share = float(observed.frame.duplicated(keys).mean())
+    says = f"rows that repeat {', '.join(keys)}" if share else ""
+    limit = by_hand(rules, "duplicates")
+    return [judged("duplicates", "data", share, 0.0 if limit is None else limit, says=says)]
+
+
+__all__ = ["Observed", "Report", "SignalValue", "drift_report", "measure", "report"]

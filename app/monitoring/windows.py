@@ -22,6 +22,18 @@ class Window:
             return f"{self.begin:%Y-%m}"
         return f"{_day(self.begin, 'the beginning')} to {_day(self.end, 'now')}"
 
+    @property
+    def calendar_month(self) -> int | None:
+        """The month (1 to 12) that the whole window lies in, if it lies in one.
+
+        >>> parse_month("2013-04").calendar_month, Window(None, None).calendar_month
+        (4, None)
+        """
+        if self.begin is None or self.end is None:
+            return None
+        month = month_of(self.begin)
+        return self.begin.month if month.end is not None and self.end <= month.end else None
+
 
 def month_of(moment: datetime) -> Window:
     """The UTC month that a moment lies in.

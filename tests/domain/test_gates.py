@@ -27,7 +27,8 @@ def test_a_good_version_passes_every_gate() -> None:
     verdicts = judge(GOOD, Gates(minimum_value=0.7, maximum_value=0.8))
 
     assert failing(verdicts) == ()
-    assert [v.gate for v in verdicts] == ["finite", "baseline", "production", "minimum", "maximum", "commit", "package"]
+    order = ["finite", "baseline", "production", "minimum", "maximum", "schema", "commit", "package"]
+    assert [v.gate for v in verdicts] == order
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])

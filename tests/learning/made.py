@@ -43,6 +43,9 @@ entity = ["id"]
 [split]
 kind = "time"
 gap_hours = 24
+[gates]
+minimum_gain_over_production = -1.0
+server_smoke = false
 [learner]
 rounds = 12
 [learner.parameters]

@@ -1,6 +1,7 @@
 """Shares of a window over the training profile's bins, and their population stability index."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.monitoring.drift import category_shares, chance, half_a_row, new_category_share, number_shares, psi
+from app.monitoring.chance import by_chance
+from app.monitoring.drift import half_a_row, psi
 from app.monitoring.reference import CategoryBins, NumberBins
+from app.monitoring.tally import Measured, Statistic, add, tally_of
 
 counts = st.lists(st.integers(0, 1000), min_size=2, max_size=20).filter(lambda values: sum(values) > 0)
 
@@ -57,41 +60,55 @@ def test_psi_refuses_sides_that_cannot_be_compared(one: list[float], other: list
         psi(one, other)
 
 
+def counted(values: "pd.Series[Any]", bins: NumberBins | CategoryBins) -> Measured:
+    tally = tally_of(bins)
+    add(tally, values)
+    return tally.measured(1000)
+
+
 def test_missing_is_a_bin_and_infinity_counts_as_missing() -> None:
     bins = NumberBins((0.0, 10.0), (0.3, 0.4, 0.3))
     values = pd.Series([-np.inf, -1.0, 5.0, 11.0, np.inf, np.nan, None, 5.0])
 
-    found = number_shares(values, bins)
+    found = counted(values, bins)
 
-    assert found.tolist() == [1 / 8, 2 / 8, 1 / 8, 4 / 8]
+    assert found.shares == (1 / 8, 2 / 8, 1 / 8, 4 / 8)
+    assert found.infinite == 2
+    assert found.values[Statistic.MISSING] == 0.5
 
 
 def test_new_categories_are_counted_in_other() -> None:
-    bins = CategoryBins(("EWR", "JFK"), (0.5, 0.4), other=0.1)
-    values = pd.Series(["EWR", "JFK", "ZZZ", "\x1b]52;c;x\x07", None, "EWR"])
+    bins = CategoryBins(("EWR", "JFK"), (0.5, 0.4), other=0.1, rare=("LGA",))
+    values = pd.Series(["EWR", "JFK", "ZZZ", "\x1b]52;c;x\x07", None, "EWR", "LGA", "LGA"])
 
-    found = category_shares(values, bins)
+    found = counted(values, bins)
 
-    assert found.tolist() == pytest.approx([2 / 6, 1 / 6, 2 / 6, 1 / 6])
-    assert new_category_share(values, bins) == pytest.approx(2 / 6)
+    assert found.shares == pytest.approx([2 / 8, 1 / 8, 4 / 8, 1 / 8])
+    assert found.values[Statistic.NEW] == pytest.approx(2 / 8)
 
 
 def test_pandas_categories_and_booleans_are_counted_as_their_words() -> None:
     bins = CategoryBins(("true", "false"), (0.5, 0.5))
 
-    assert category_shares(pd.Series([True, False, True, True]), bins).tolist() == [0.75, 0.25, 0.0, 0.0]
-    assert category_shares(pd.Series(["true", None], dtype="category"), bins).tolist() == [0.5, 0.0, 0.0, 0.5]
+    assert counted(pd.Series([True, False, True, True]), bins).shares == (0.75, 0.25, 0.0, 0.0)
+    assert counted(pd.Series(["true", None], dtype="category"), bins).shares == (0.5, 0.0, 0.0, 0.5)
 
 
-def test_shares_of_no_rows_are_zero_everywhere() -> None:
-    assert number_shares(pd.Series([], dtype=float), NumberBins((1.0,), (0.5, 0.5))).sum() == 0
-    assert category_shares(pd.Series([], dtype=str), CategoryBins(("a",), (1.0,))).sum() == 0
+def test_shares_of_no_rows_are_zero_everywhere_and_no_statistic_is_made_up() -> None:
+    for values, bins in (
+        (pd.Series([], dtype=float), NumberBins((1.0,), (0.5, 0.5))),
+        (pd.Series([], dtype=str), CategoryBins(("a",), (1.0,))),
+    ):
+        found = counted(values, bins)
+
+        assert sum(found.shares) == 0
+        assert found.values == {}
 
 
 def test_chance_holds_its_rate_on_windows_without_change() -> None:
     random = np.random.default_rng(7)
     before, rows, trials = np.full(10, 0.1), 300, 4000
-    limit = chance(10, 10_000, rows)
+    limit = by_chance(Statistic.PSI, NumberBins(tuple(range(9)), (0.1,) * 10), 10_000, rows, 0.001)
 
     alarms = sum(
         psi(

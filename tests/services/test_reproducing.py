@@ -31,7 +31,7 @@ def train_again(store: Store, place: Workspace, **parameters: object) -> str:
 
 
 def test_a_run_of_uncommitted_code_comes_out_identical_and_opens_its_gate(store: Store, place: Workspace) -> None:
-    make_project(place, PROJECT + "[gates]\nreproducible = true\nclean_commit = false\n")
+    make_project(place, PROJECT.replace("[gates]\n", "[gates]\nreproducible = true\nclean_commit = false\n"))
     place.features_file("late").write_text(FEATURES.replace('"wind", "carrier"', '"carrier", "wind"'))
     features("late", workspace=str(place.root))
     key = train_again(store, place, rounds=6)

@@ -64,6 +64,7 @@ class Health(Section):
     run_late_minutes: float = Field(default=15.0, gt=0)
     run_stuck_factor: float = Field(default=5.0, gt=1)
     run_slow_factor: float = Field(default=3.0, gt=1)
+    run_least_s: float = Field(default=30.0, gt=0)
     run_memory_factor: float = Field(default=3.0, gt=1)
     source_late_factor: float = Field(default=3.0, gt=1)
     features_behind_hours: float = Field(default=24.0, gt=0)

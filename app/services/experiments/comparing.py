@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from app.learning.package import Package
+    from app.learning.signature import Signature
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Rival:
     predicted: np.ndarray[Any, Any] | None = None
     metrics: dict[str, float] | None = None
     says: str = ""
+    signature: Signature | None = None
 
     @property
     def name(self) -> str:
@@ -45,7 +47,7 @@ def judge_production(task: TaskContext, divided: Divided) -> Rival:
     model, mine = LoadedModel(package), divided.signature
     if model.signature.task is not mine.task or model.signature.classes != mine.classes:
         says = f"v{version.version} in production answers another question: no comparison"
-        return Rival(version.version, says=says)
+        return Rival(version.version, says=says, signature=model.signature)
     frame = divided.test_frame
     absent = [feature for feature in model.signature.names if feature not in frame.columns]
     if absent:
@@ -56,7 +58,7 @@ def judge_production(task: TaskContext, divided: Divided) -> Rival:
     says = f"v{version.version} in production"
     says += f" (without {', '.join(absent)[:200]})" if absent else ""
     says += " (which has learned from some of these rows)" if _has_seen(package, divided) else ""
-    return Rival(version.version, predicted, metrics, says)
+    return Rival(version.version, predicted, metrics, says, model.signature)
 
 
 def _has_seen(package: Package, divided: Divided) -> bool:

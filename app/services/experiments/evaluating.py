@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from app.domain.gates import Evidence, judge
+from app.domain.gates import judge
 from app.services.experiments.calibrating import calibrate
 from app.services.experiments.comparing import Rival, judge_production
 from app.services.experiments.packing import pack
@@ -25,10 +26,14 @@ STEPS = 6
 def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted) -> Evaluated:
     """Stage 4: metrics with intervals, a verdict, slices, importances, the package and its proof, the gates."""
     from app.learning import evaluate as judging
-    from app.learning import explain, profile
+    from app.learning import explain
     from app.learning.canary import check_in_child
+    from app.learning.judged import judged_rows
     from app.learning.loader import LoadedModel
     from app.services.experiments.reporting import report_of
+    from app.services.monitoring.references import reference_of
+    from app.services.registry.attempts import tried
+    from app.services.registry.evidence import Opponent, contract_of, evidence_of, kept_columns
 
     run, problem = task.run, task.run.project.file.problem
     kind, truth, quantile = divided.signature.task, divided.test_target, task.run.project.file.problem.quantile
@@ -41,23 +46,31 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
     base = judging.evaluate(kind, truth, constant, quantile=quantile)
     rival = judge_production(task, divided)
     task.progress(1, STEPS, "model, baseline and production judged")
-    resamples, blocks = resamples_of(task, divided)
-    intervals, verdicts = _how_sure(task, truth, predicted, constant, rival, metrics, base, resamples)
-    task.progress(2, STEPS, f"{resamples.count} resamples of {blocks}")
-    slices = judging.slices(
-        kind,
-        divided.test_frame,
-        problem.slices,
-        truth,
-        predicted,
-        resamples=resamples,
-        metric=problem.judged_by,
-        quantile=quantile,
-    )
-    task.progress(3, STEPS, "slices judged")
-    importance, unknown = explain.importances(
-        model, divided.test, truth, problem.judged_by, quantile=quantile, seed=run.project.file.evaluation.seed
-    )
+    with ThreadPoolExecutor(1, "importances") as beside:  # its predictions leave the interpreter to the main thread
+        asked = beside.submit(
+            explain.importances,
+            model,
+            divided.test,
+            truth,
+            problem.judged_by,
+            quantile=quantile,
+            seed=run.project.file.evaluation.seed,
+        )
+        resamples, blocks = resamples_of(task, divided)
+        intervals, verdicts, draws = _how_sure(task, truth, predicted, constant, rival, metrics, base, resamples)
+        task.progress(2, STEPS, f"{resamples.count} resamples of {blocks}")
+        slices = judging.slices(
+            kind,
+            divided.test_frame,
+            problem.slices,
+            truth,
+            predicted,
+            resamples=resamples,
+            metric=problem.judged_by,
+            quantile=quantile,
+        )
+        task.progress(3, STEPS, "slices judged")
+        importance, unknown = asked.result()
     task.progress(4, STEPS, "importances")
     report = report_of(
         kind=kind,
@@ -77,33 +90,52 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
     )
     package = pack(task, pulled, divided, fitted, metrics, slices, model=model, calibration=calibration, report=report)
     proof = check_in_child(package)
-    evidence = Evidence(
-        metric=problem.judged_by,
-        model=metrics,
+    columns = kept_columns(run.project.file, divided.signature, [str(name) for name in divided.test_frame.columns])
+    judged = judged_rows(kind, divided.test_frame, columns, truth, predicted, constant)
+    with run.store.read() as session:
+        attempt = tried(session, run.project.name, beside=str(package.manifest["digest"]))
+        contract = contract_of(session, run.project.name, run.project_id, pulled.version, run.project.file)
+    opponent = Opponent(
+        f"{run.project.name}/{rival.version}" if rival.version is not None else "",
+        rival.says,
+        rival.metrics,
+        rival.predicted if len(judged.truth) == len(truth) else None,
+        rival.signature,
+    )
+    evidence = evidence_of(
+        run.project.file,
+        judged,
+        package,
+        proof,
+        opponent,
+        metrics=metrics,
         baseline=base,
-        production=rival.metrics,
-        production_says=rival.says,
-        commit=run.commit,
-        dirty=run.dirty,
-        missing=package.missing(),
-        canary_ok=proof.ok,
-        canary_says=proof.says,
+        slices=slices,
+        draws=draws,
+        refusal=resamples.refusal,
+        attempt=attempt,
+        contract=contract,
+        judged_on=f"artifact:{judged.digest}",
     )
     gates = judge(evidence, run.project.file.gates)
-    reference = profile.training_profile(
-        divided.signature,
-        divided.train_rows,
-        predicted,
-        train_window=divided.parts.train_window,
-        test_window=divided.parts.test_window,
-        metrics=metrics,
-    )
+    reference = reference_of(task, pulled, divided, predicted, constant, metrics=metrics, importance=importance)
     verdict = verdicts[0].says
     with run.store.write() as session:
         name = problem.judged_by
         task.complete(session, says=f"{name} {metrics[name]:.4f}, {verdict}" if name in metrics else verdict)
     return Evaluated(
-        metrics, base, rival.metrics, rival.version, slices, gates, package, reference, intervals, verdict, report
+        metrics,
+        base,
+        rival.metrics,
+        rival.version,
+        slices,
+        gates,
+        package,
+        reference,
+        intervals,
+        verdict,
+        report,
+        judged,
     )
 
 
@@ -126,8 +158,8 @@ def _how_sure(
     metrics: dict[str, float],
     base: dict[str, float],
     resamples: Resamples,
-) -> tuple[dict[str, Interval | Unknown], list[Verdict]]:
-    """Intervals of the model's metrics, and the verdicts: against production where there is one, and the baseline."""
+) -> tuple[dict[str, Interval | Unknown], list[Verdict], dict[str, dict[str, Floats]]]:
+    """Intervals of the model's metrics, verdicts against production (where there is one) and baseline, the draws."""
     import math
 
     from app.learning.bootstrap import Unknown, interval_of
@@ -158,4 +190,4 @@ def _how_sure(
             )
             mine, other = metrics.get(metric, math.nan), theirs.get(metric, math.nan)
             verdicts.append(compare(metric, mine, other, says, gains))
-    return known, verdicts
+    return known, verdicts, draws

@@ -16,8 +16,8 @@ from app.domain.states import Stage
 from app.services.experiments.results import Divided, Evaluated, Pulled, Registered
 from app.services.running import RunContext, TaskContext
 from app.services.workspaces import now
-from app.store import artifacts, audit, ledger, lineage
-from app.store.tables import GateResult, Model, ModelVersion, StageTransition
+from app.store import artifacts, audit, ledger, lineage, verdicts
+from app.store.tables import Model, ModelVersion, StageTransition
 
 if TYPE_CHECKING:
     from app.learning.bootstrap import Interval, Unknown
@@ -26,13 +26,18 @@ if TYPE_CHECKING:
 
 def register(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted, evaluated: Evaluated) -> Registered:
     """One transaction with artifacts, version, parameters, metrics, gates, lineage and audit event."""
+    from app.services.registry.living import living
+
     run, moment = task.run, now()
     name, digest = run.project.name, str(evaluated.package.manifest["digest"])
-    failed = failing(evaluated.gates)
     with run.store.write(durable=True) as session:
         stored = _keep(session, evaluated, moment)
         version = _add_version(session, run, pulled, stored, digest, moment)
-        _add_history(session, run, version, evaluated, moment)
+        _add_history(session, run, version, moment)
+        gates = [*evaluated.gates, *living(session, version, run.project.file.gates)]
+        failed = failing(gates)
+        assert version.id is not None
+        verdicts.keep(session, version.id, gates, by=run.actor, now=moment)
         ledger.log_parameters(
             session, run.run_id, {**_parameters(pulled, divided, fitted), "verdict": evaluated.verdict}
         )
@@ -50,7 +55,7 @@ def register(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
             now=moment,
             details={"run": run.key, "digest": digest, "features": str(pulled.ref), "failing": list(failed)},
         )
-        verdict = f"{len(evaluated.gates) - len(failed)} of {len(evaluated.gates)} gates pass"
+        verdict = f"{len(gates) - len(failed)} of {len(gates)} gates pass"
         task.complete(session, says=f"{name} v{version.version}: {verdict}", inputs=[pulled.ref], outputs=[ref])
         number = version.version
     return Registered(name, number, digest, evaluated.metrics, evaluated.baseline, failed)
@@ -63,6 +68,7 @@ def _keep(session: Session, evaluated: Evaluated, moment: datetime) -> dict[str,
         ("manifest", package.manifest_bytes, "application/json"),
         ("canary", package.canary_bytes, "application/json"),
         ("profile", canonical_json(evaluated.profile).encode(), "application/json"),
+        *((("judged", evaluated.judged.content, "application/vnd.apache.parquet"),) if evaluated.judged else ()),
     )
     return {
         kind: artifacts.put(session, content, kind=kind, media_type=media, now=moment) for kind, content, media in parts
@@ -91,6 +97,7 @@ def _add_version(
         manifest=stored["manifest"],
         canary=stored["canary"],
         profile=stored["profile"],
+        judged_on=stored.get("judged"),
         commit=run.commit,
         dirty=run.dirty,
         created_at=moment,
@@ -100,9 +107,7 @@ def _add_version(
     return version
 
 
-def _add_history(
-    session: Session, run: RunContext, version: ModelVersion, evaluated: Evaluated, moment: datetime
-) -> None:
+def _add_history(session: Session, run: RunContext, version: ModelVersion, moment: datetime) -> None:
     assert version.id is not None
     session.add(
         StageTransition(
@@ -114,18 +119,6 @@ def _add_history(
             created_at=moment,
         )
     )
-    for gate in evaluated.gates:
-        session.add(
-            GateResult(
-                version_id=version.id,
-                gate=gate.gate,
-                passed=gate.passed,
-                value=gate.value,
-                limit_value=gate.limit,
-                says=gate.says,
-                evaluated_at=moment,
-            )
-        )
 
 
 def all_metrics(evaluated: Evaluated) -> dict[str, float]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from app.learning.bootstrap import Interval, Unknown
     from app.learning.encode import Encoded, FeatureLike
     from app.learning.evaluate import Slice
+    from app.learning.judged import Judged
     from app.learning.package import Package
     from app.learning.signature import Signature
     from app.learning.split import Parts
@@ -78,6 +79,8 @@ class Evaluated:
     intervals: dict[str, Interval | Unknown] = field(default_factory=dict)
     verdict: str = ""
     report: dict[str, object] = field(default_factory=dict, repr=False)
+    judged: Judged | None = field(default=None, repr=False)
+    """The rows that the gates were judged on."""
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,15 @@ def monitor(task: TaskContext, *, month: str | None = None) -> dict[str, object]
     task.progress(2, 4, f"{len(frame):,} rows")
     model = predictions.load_version(run.store, subject.production.version_id)
     observed = _observe(task, frame, model, subject.batches)
-    found = report(problem.task, profile, observed, rules)
+    found = report(
+        problem.task,
+        profile,
+        observed,
+        rules,
+        slices=problem.slices,
+        metric=problem.judged_by,
+        month=window.calendar_month,
+    )
     task.progress(3, 4, "writing")
     says = _says(found, window)
     with run.store.write() as session:
@@ -115,15 +123,27 @@ def _observe(
         nothing = np.empty(0)
         return Observed(frame, nothing, nothing)
     labels = labels_of(frame, problem.target, model)
+    keys = (*problem.entity, *([problem.event_time] if problem.event_time else []))
+    lags = label_lag_hours(frame, problem.event_time, problem.label_time)
     if signature.task is Task.MULTICLASS:
         probabilities = model.predict_frame(frame)
         chosen = probabilities.argmax(axis=1).astype(float)
-        return Observed(frame, chosen, labels, probabilities.max(axis=1), probabilities)
+        return Observed(frame, chosen, labels, probabilities.max(axis=1), probabilities, lags, keys)
     scores = kept_scores(task, frame, batches)
     unanswered = np.isnan(scores)
     if unanswered.any():
         scores[unanswered] = model.predict_frame(frame[unanswered])
-    return Observed(frame, scores, labels)
+    return Observed(frame, scores, labels, label_lag_hours=lags, keys=keys)
+
+
+def label_lag_hours(frame: pd.DataFrame, event_time: str | None, label_time: str | None) -> Any:
+    """How many hours after its event each label was known, NaN where it is not; None without both times."""
+    import pandas as pd
+
+    if event_time is None or label_time is None or event_time not in frame or label_time not in frame:
+        return None
+    times = [pd.to_datetime(frame[name], utc=True, errors="coerce") for name in (label_time, event_time)]
+    return ((times[0] - times[1]).dt.total_seconds() / 3600).to_numpy(dtype=float)
 
 
 def kept_scores(task: TaskContext, frame: pd.DataFrame, batches: tuple[PredictionBatch, ...]) -> Any:
@@ -210,6 +230,11 @@ def _signal_row(report_id: int | None, signal: Any) -> dict[str, object]:
         "limit_value": signal.limit,
         "direction": str(signal.direction),
         "breached": signal.breached,
+        "slice": signal.slice,
+        "low": signal.low,
+        "high": signal.high,
+        "importance": signal.importance,
+        "says": signal.says[:500],
     }
 
 

@@ -10,6 +10,7 @@ from app.domain.ids import Ref, new_key
 from app.domain.states import CauseKind, DeploymentState
 from app.learning.canary import ChildVerdict, check_in_child
 from app.learning.package import Package
+from app.services.registry.judging import judge_again_if_changed
 from app.services.registry.packages import find_version, package_of, production_version
 from app.services.registry.promoting import require_plan, require_words
 from app.services.registry.switching import Switch, Switched, move_production
@@ -52,6 +53,9 @@ def check(task: TaskContext) -> Candidate:
     assert found.id is not None
     with _recording(task, found.id, model, version, by, reason):
         require_words(model, by=by, reason=reason, typed_name=model)
+        again = judge_again_if_changed(run.store, run.project, model, version, by=by)
+        if again is not None:
+            run.log(f"judged again: {again.says}")
         with run.store.read() as session:
             require_plan(session, run.project.name, model, version, expected)  # type: ignore[arg-type]
             package = package_of(session, found)

@@ -10,12 +10,13 @@ from app.domain.errors import Refused
 from app.domain.gates import GateVerdict
 from app.domain.states import AlertState, CauseKind, RunState, Stage
 from app.services.registry.packages import find_project, find_version, production_version
+from app.services.registry.standing import is_stale, standing
 from app.services.registry.switching import require_expected
 from app.services.workspaces import now
 from app.store import audit, leases, ledger
 from app.store.columns import join_number
 from app.store.engine import Store
-from app.store.tables import Alert, GateResult, Metric, ModelVersion, Run, StageTransition
+from app.store.tables import Alert, Metric, ModelVersion, Run
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def plan_in(session: Session, project: str, model: str, version: int) -> Promoti
     wanted = find_version(session, model, version)
     current = production_version(session, model)
     replaces = current.version if current else None
-    gates = _gates(session, wanted)
+    gates = standing(session, wanted, now=now())
     undo = (
         f"trainmaster models rollback {model} (puts v{replaces} back)"
         if current
@@ -102,7 +103,7 @@ def plan_in(session: Session, project: str, model: str, version: int) -> Promoti
         metrics=_metrics(session, wanted.run_id),
         production_metrics=_metrics(session, wanted.run_id, "production."),
         open_alerts=_alerts(session, row.id or 0),
-        notes=_notes(session, wanted, current),
+        notes=_notes(model, wanted, current, gates),
         refusals=_refusals(model, wanted, gates),
         undo=undo,
         command=shlex.join(
@@ -193,38 +194,31 @@ def _changes(model: str, version: int, replaces: int | None) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _gates(session: Session, version: ModelVersion) -> tuple[GateVerdict, ...]:
-    rows = session.execute(select(GateResult).where(col(GateResult.version_id) == version.id)).scalars().all()
-    order = {name: at for at, name in enumerate(("finite", "baseline", "production", "minimum", "maximum", "commit"))}
-    rows = sorted(rows, key=lambda row: (order.get(row.gate, 99), row.gate))
-    return tuple(GateVerdict(row.gate, row.passed, row.value, row.limit_value, row.says) for row in rows)
-
-
 def _refusals(model: str, version: ModelVersion, gates: tuple[GateVerdict, ...]) -> tuple[str, ...]:
     reasons = []
     if version.stage is Stage.PRODUCTION:
         reasons.append(f"{model} v{version.version} is in production already")
     if not gates:
         reasons.append(f"{model} v{version.version} has no gate report")
-    failed = [f"{gate.gate} ({gate.says})" for gate in gates if not gate.passed]
+    if version.stage is Stage.NONE:
+        reasons.append(f"{model} v{version.version} is in no stage: trainmaster models stage {model} {version.version}")
+    failed = [f"{gate.gate} ({gate.says})" for gate in gates if not gate.holds]
     if failed:
         reasons.append(f"{model} v{version.version} did not pass: {'; '.join(failed)}")
     return tuple(reasons)
 
 
-def _notes(session: Session, version: ModelVersion, current: ModelVersion | None) -> tuple[str, ...]:
+def _notes(
+    model: str, version: ModelVersion, current: ModelVersion | None, gates: tuple[GateVerdict, ...]
+) -> tuple[str, ...]:
     if current is None:
         return ()
     notes = []
     if current.version > version.version:
         notes.append(f"v{version.version} is older than v{current.version} in production")
-    entered = session.execute(
-        select(col(StageTransition.created_at))
-        .where(col(StageTransition.version_id) == current.id, col(StageTransition.to_stage) == Stage.PRODUCTION)
-        .order_by(col(StageTransition.id).desc())
-    ).scalar()
-    if entered is not None and entered > version.created_at:
-        notes.append(f"its gates were judged before v{current.version} was promoted")
+    if is_stale(gates, f"{model}/{current.version}"):
+        again = "the deploy flow judges them again first" if version.judged_on else "they cannot be judged again"
+        notes.append(f"its gates were judged before v{current.version} was promoted; {again}")
     return tuple(notes)
 
 

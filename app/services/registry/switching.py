@@ -9,9 +9,11 @@ from sqlmodel import Session, col
 from app.domain.errors import Refused
 from app.domain.ids import Ref, new_key
 from app.domain.states import DeploymentState, Stage
+from app.services.registry import aliases
 from app.services.registry.packages import production_version
+from app.services.registry.standing import require_gates
 from app.store import audit, lineage
-from app.store.tables import Deployment, GateResult, ModelVersion, StageTransition
+from app.store.tables import Deployment, ModelVersion, StageTransition
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Switched:
     by: str
     reason: str
     seconds: float = 0.0
+    proof: str = ""
+    """What proved that it gives the stored answers."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +46,6 @@ class Switch:
     gated: bool = True
     previous: int | None = None
     undoes: int | None = None
-
-
-def require_gates(session: Session, version: ModelVersion, model: str) -> None:
-    """Raise Refused naming the gates that did not pass, or when the version was never judged."""
-    results = session.execute(select(GateResult).where(col(GateResult.version_id) == version.id)).scalars().all()
-    next_step = f"trainmaster models show {model} {version.version}"
-    if not results:
-        raise Refused(f"{model} v{version.version} has no gate report", next_step=next_step)
-    failed = sorted(result.gate for result in results if not result.passed)
-    if failed:
-        raise Refused(f"{model} v{version.version} did not pass: {', '.join(failed)}", next_step=next_step)
 
 
 def require_expected(current: ModelVersion | None, expected: int | None, model: str) -> None:
@@ -89,11 +82,13 @@ def move_production(session: Session, target: ModelVersion, wish: Switch, *, now
             next_step=f"trainmaster models show {wish.model}",
         )
     if wish.gated:
-        require_gates(session, target, wish.model)
+        serving = f"{wish.model}/{current.version}" if current is not None else ""
+        require_gates(session, target, wish.model, serving, now=now)
     if current is not None:
         _restage(session, current, Stage.ARCHIVED, wish, now, None)
     _restage(session, target, Stage.PRODUCTION, wish, now, wish.undoes)
     deployment = _point(session, target, wish, now)
+    aliases.follow(session, target, deployment, by=wish.by, reason=wish.reason, now=now)
     model = Ref("model", f"{wish.model}/{target.version}")
     lineage.link(session, [(model, Ref("deployment", deployment.key), "deployed")], now=now)
     audit.record(
@@ -112,7 +107,7 @@ def move_production(session: Session, target: ModelVersion, wish: Switch, *, now
         },
     )
     replaced = current.version if current else None
-    return Switched(wish.model, target.version, replaced, deployment.key, wish.by, wish.reason)
+    return Switched(wish.model, target.version, replaced, deployment.key, wish.by, wish.reason, proof=wish.verdict)
 
 
 def _restage(

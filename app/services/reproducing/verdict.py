@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass, field
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from app.domain.gates import GateVerdict
+from app.domain.ids import Ref
 from app.services.workspaces import now
-from app.store import audit
+from app.store import audit, verdicts
 from app.store.tables import GateResult, ModelVersion, Reproduction, Run
 
 ORDER = ("environment", "code", "snapshots", "features", "split", "model", "metrics", "predictions")
@@ -102,10 +104,10 @@ def keep(session: Session, run: Run, found: Reproduced, *, by: str) -> None:
     )
     versions = session.execute(select(col(ModelVersion.id)).where(col(ModelVersion.run_id) == run.id)).scalars().all()
     for version in versions:
-        gate = session.get(GateResult, (version, "reproducible"))
-        if gate is not None:
-            gate.passed, gate.says, gate.evaluated_at = found.verdict != "diverged", found.says, moment
-            session.add(gate)
+        if session.get(GateResult, (version, "reproducible")) is not None:
+            passed, evidence = found.verdict != "diverged", str(Ref("run", run.key))
+            gate = GateVerdict("reproducible", passed, None, None, found.says, evidence=evidence)
+            verdicts.keep(session, version, [gate], by=by, now=moment)
     audit.record(
         session,
         actor=by,

@@ -75,9 +75,7 @@ def items(
     return made(ItemRow, reader.rows(sql, bound))
 
 
-def verdicts(
-    reader: Reader, *, project: str | None = None, yes_only: bool = False, limit: int = 100
-) -> list[Verdict]:
+def verdicts(reader: Reader, *, project: str | None = None, yes_only: bool = False, limit: int = 100) -> list[Verdict]:
     """Decisions of every trigger, the newest first."""
     conditions, bound = [], dict[str, Any](limit=limit)
     if project is not None:

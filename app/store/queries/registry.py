@@ -1,10 +1,12 @@
 """Models, their versions, gates and the history of stages."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from app.domain.errors import NotFound
-from app.store.queries.rows import as_flags, made, number
+from app.domain.gate_order import rank
+from app.store.queries.rows import as_flags, made, number, time_text
 from app.store.reader import Reader
 
 
@@ -47,11 +49,12 @@ class VersionRow:
     canary: str
     profile: str
     metrics: dict[str, float] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class GateRow:
-    """The last verdict of one gate."""
+    """The last verdict of one gate; `waived` says who lets it go, until when and why."""
 
     gate: str
     passed: bool
@@ -59,6 +62,19 @@ class GateRow:
     limit_value: float | None
     says: str
     evaluated_at: str
+    low: float | None = None
+    high: float | None = None
+    evidence: str = ""
+    against: str = ""
+    attempt: int | None = None
+    attempts: int = 1
+    """How often it was judged."""
+    waived: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether it stands in nobody's way."""
+        return self.passed or bool(self.waived)
 
 
 @dataclass(frozen=True)
@@ -76,14 +92,18 @@ class TransitionRow:
     created_at: str
 
 
-_VERSIONS = """
+_GREEN = """COALESCE((SELECT c.verdict = 'green' FROM ci_verdict c
+  WHERE c."commit" = v."commit" AND c.project_id = m.project_id ORDER BY c.id DESC LIMIT 1), FALSE)"""
+_HOLDS = f"""(CASE WHEN g.gate = 'ci' AND NOT v.dirty THEN {_GREEN} ELSE g.passed END OR EXISTS (SELECT 1 FROM waiver w
+  WHERE w.version_id = v.id AND w.gate = g.gate AND w.until > :now))"""  # noqa: S608 - no value from outside
+_VERSIONS = f"""
 SELECT v.id, m.name AS model, p.name AS project, v.version, v.stage, r.key AS run, v.digest, v."commit", v.dirty,
   f.version AS features_version, v.created_at, v.model_bytes, a.size_bytes, v.manifest, v.canary, v.profile, v.run_id,
-  (SELECT count(*) FROM gate_result g WHERE g.version_id = v.id AND g.passed) AS gates_passed,
+  (SELECT count(*) FROM gate_result g WHERE g.version_id = v.id AND {_HOLDS}) AS gates_passed,
   (SELECT count(*) FROM gate_result g WHERE g.version_id = v.id) AS gates_total
 FROM model_version v JOIN model m ON m.id = v.model_id JOIN project p ON p.id = m.project_id
 JOIN run r ON r.id = v.run_id JOIN feature_set f ON f.id = v.feature_set_id JOIN artifact a ON a.digest = v.model_bytes
-"""
+"""  # noqa: S608 - no value from outside
 
 
 def models(reader: Reader) -> list[ModelRow]:
@@ -136,10 +156,24 @@ def versions_at(reader: Reader, stage: str) -> list[VersionRow]:
 
 
 def gates_of(reader: Reader, version_id: int) -> list[GateRow]:
-    """The verdicts of the gates about a version."""
-    sql = """SELECT gate, passed, value, limit_value, says, evaluated_at FROM gate_result
-        WHERE version_id = :version_id ORDER BY gate"""
-    return made(GateRow, (as_flags(row, "passed") for row in reader.rows(sql, {"version_id": version_id})))
+    """The verdicts of the gates about a version as they stand now, in the order of reading."""
+    sql = f"""SELECT g.gate, CASE WHEN g.gate = 'ci' AND NOT v.dirty THEN {_GREEN} ELSE g.passed END AS passed, g.value,
+        g.limit_value, g.says, g.evaluated_at, g.low, g.high, g.evidence, g.against, g.attempt,
+        (SELECT count(*) FROM gate_verdict h WHERE h.version_id = g.version_id AND h.gate = g.gate) AS attempts,
+        w.actor, w.until, w.reason
+        FROM gate_result g JOIN model_version v ON v.id = g.version_id JOIN model m ON m.id = v.model_id
+        LEFT JOIN waiver w ON w.id = (SELECT max(id) FROM waiver x WHERE x.version_id = g.version_id AND x.gate = g.gate
+          AND x.until > :now)
+        WHERE g.version_id = :version_id"""  # noqa: S608 - no value from outside
+    found = []
+    for row in reader.rows(sql, {"version_id": version_id, "now": time_text(datetime.now(UTC))}):
+        fields = as_flags(row, "passed")
+        actor, until, reason = (fields.pop(name) for name in ("actor", "until", "reason"))
+        if fields["gate"] == "ci" and fields["passed"]:
+            fields["says"] = "the commit is green"
+        waived = f"{actor} until {str(until)[:10]}: {reason}" if actor and not fields["passed"] else ""
+        found.append(GateRow(**{**fields, "attempts": max(int(fields["attempts"]), 1)}, waived=waived))
+    return sorted(found, key=lambda gate: rank(gate.gate))
 
 
 def transitions_of(reader: Reader, model: str, *, limit: int = 100) -> list[TransitionRow]:
@@ -151,7 +185,8 @@ def transitions_of(reader: Reader, model: str, *, limit: int = 100) -> list[Tran
 
 
 def _versions(reader: Reader, tail: str, bound: dict[str, Any], *, slices: bool = False) -> list[VersionRow]:
-    rows = reader.rows(_VERSIONS + tail, bound)
+    rows = reader.rows(_VERSIONS + tail, {**bound, "now": time_text(datetime.now(UTC))})
+    named = _aliases(reader, [int(row["id"]) for row in rows])
     metrics: dict[int, dict[str, float]] = {}
     if rows:
         ids = ", ".join(str(int(row["run_id"])) for row in rows)
@@ -163,5 +198,15 @@ def _versions(reader: Reader, tail: str, bound: dict[str, Any], *, slices: bool 
     for row in rows:
         fields = as_flags(row, "dirty")
         run_id = fields.pop("run_id")
-        shown.append(VersionRow(**fields, metrics=metrics.get(run_id, {})))
+        shown.append(VersionRow(**fields, metrics=metrics.get(run_id, {}), aliases=named.get(fields["id"], ())))
     return shown
+
+
+def _aliases(reader: Reader, ids: list[int]) -> dict[int, tuple[str, ...]]:
+    found: dict[int, tuple[str, ...]] = {}
+    if ids:
+        among = ", ".join(map(str, ids))
+        sql = f"SELECT version_id, alias FROM model_alias WHERE version_id IN ({among}) ORDER BY alias"  # noqa: S608
+        for row in reader.rows(sql):
+            found[row["version_id"]] = (*found.get(row["version_id"], ()), row["alias"])
+    return found

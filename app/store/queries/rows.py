@@ -1,6 +1,7 @@
 """Turning rows of a query into frozen values."""
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
@@ -39,3 +40,14 @@ def as_flags(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
     {'a': True, 'b': 2}
     """
     return {**row, **{name: None if row[name] is None else bool(row[name]) for name in names}}
+
+
+def time_text(moment: datetime) -> str:
+    """A moment as it is stored, so that SQL can compare it; raises ValueError for one without a zone.
+
+    >>> time_text(datetime(2013, 1, 2, 3, tzinfo=UTC))
+    '2013-01-02T03:00:00.000000Z'
+    """
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment!r} has no time zone")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -2,6 +2,7 @@
 
 from sqlmodel import SQLModel
 
+from app.store.tables.approvals import Approval, Waiver
 from app.store.tables.artifacts import Artifact, Chunk
 from app.store.tables.audit import AuditEvent
 from app.store.tables.charter import CharterVersion, Project
@@ -14,7 +15,15 @@ from app.store.tables.health import HealthPoint, HealthSignal, Heartbeat, Notice
 from app.store.tables.infrastructure import Admission, Estimate, Lease, Service
 from app.store.tables.lineage import LineageEdge
 from app.store.tables.monitoring import Alert, MonitorReport, Signal
-from app.store.tables.registry import GateResult, Model, ModelVersion, StageTransition
+from app.store.tables.registry import (
+    Alias,
+    AliasMove,
+    GateResult,
+    GateVerdictRow,
+    Model,
+    ModelVersion,
+    StageTransition,
+)
 from app.store.tables.reproduction import Reproduction
 from app.store.tables.rollouts import Rollout, RolloutWindow
 from app.store.tables.runs import LogLine, ResourceSample, Run, Task
@@ -27,6 +36,9 @@ __all__ = [
     "Admission",
     "Agreement",
     "Alert",
+    "Alias",
+    "AliasMove",
+    "Approval",
     "Artifact",
     "AuditEvent",
     "Baseline",
@@ -42,6 +54,7 @@ __all__ = [
     "FeatureSet",
     "FeedbackItem",
     "GateResult",
+    "GateVerdictRow",
     "HealthPoint",
     "HealthSignal",
     "Heartbeat",
@@ -77,5 +90,6 @@ __all__ = [
     "Ticket",
     "TrainingSet",
     "Trial",
+    "Waiver",
     "metadata",
 ]

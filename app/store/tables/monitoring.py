@@ -43,6 +43,11 @@ class Signal(Table, table=True):
     limit_value: float | None = number(nullable=True)
     direction: str = Field(max_length=8)
     breached: bool = False
+    slice: str | None = Field(default=None, max_length=300)
+    low: float | None = number(nullable=True)
+    high: float | None = number(nullable=True)
+    importance: float | None = number(nullable=True)
+    says: str = Field(default="", max_length=500)
 
 
 UNRESOLVED = "state <> 'resolved'"

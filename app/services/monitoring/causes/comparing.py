@@ -153,13 +153,18 @@ def _category(
         value = max(fresh, key=lambda each: fresh[each])
         says = f"{name} has new values in {sum(fresh.values()):.0%} of the rows, such as {value!r}"
         found.append(Difference(name, strength(sum(fresh.values()), 0.01), says))
+    if not whole:  # a list of the commonest says nothing of a value that it leaves out
+        named &= set(now)
     usual = {value: statistics.median([one.get(value, 0.0) for one in shares]) for value in named}
 
     def away(one: Mapping[str, float]) -> float:
-        return sum(abs(one.get(value, 0.0) - usual.get(value, 0.0)) for value in {*one, *usual}) / 2
+        compared = {*one, *usual} if whole else set(usual)
+        return sum(abs(one.get(value, 0.0) - usual.get(value, 0.0)) for value in compared) / 2
 
+    if not usual:
+        return found
     spread = max(away(one) for one in shares)
-    value = max({*now, *usual}, key=lambda each: abs(now.get(each, 0.0) - usual.get(each, 0.0)))
+    value = max({*now, *usual} if whole else usual, key=lambda each: abs(now.get(each, 0.0) - usual.get(each, 0.0)))
     says = f"{name} is {value!r} in {now.get(value, 0.0):.0%} of the rows, usually in {usual.get(value, 0.0):.0%}"
     found.append(Difference(name, strength(away(now), max(spread, 0.05)), says))
     return found

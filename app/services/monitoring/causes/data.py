@@ -52,7 +52,7 @@ def feature_suspects(moved: Sequence[Moved], case: Case, explained: frozenset[st
         says = f"psi {one.psi:.3f} against the last good window"
         if abs(one.missing) > 0.02:
             says += f", missing {one.missing:+.0%}"
-        command = f"trainmaster features stats --project {case.project}"
+        command = f"trainmaster features show --project {case.project}"
         score = weight * tied * strength(one.psi, 0.03)
         found.append(Suspect("feature", one.feature, says, score, case.bad.at, (), command))
     return found

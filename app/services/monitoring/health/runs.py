@@ -12,9 +12,7 @@ from app.store.moments import parse_utc
 from app.store.reader import Reader
 
 MOST_LIKE = 10
-LEAST_LIKE = 4
-SHORT_S = 30.0
-"""Runs below so many seconds are never called slow or stuck: their time says more of the machine than of them."""
+LEAST_LIKE = 3
 
 _RUNS = """
 SELECT id, key, flow, state, requested_at, started_at, finished_at, duration_s, peak_rss_bytes, error, next_step FROM (
@@ -122,7 +120,7 @@ def _stuck(
     running = [run for run in runs if run["state"] == "running" and run["started_at"]]
     if usual is None:
         return []
-    limit_s = max(usual * limits.run_stuck_factor, SHORT_S)
+    limit_s = max(usual * limits.run_stuck_factor, limits.run_least_s)
     longest = max(running, key=lambda run: now - parse_utc(run["started_at"]), default=None)
     lasted_s = (now - parse_utc(longest["started_at"])).total_seconds() if longest else 0.0
     stuck = lasted_s >= limit_s
@@ -148,7 +146,7 @@ def _slow(flow: str, good: list[dict[str, Any]], limits: Health) -> list[HealthV
         return []
     last, before = good[0], good[1:]
     usual = statistics.median(run["duration_s"] for run in before)
-    limit_s = max(usual * limits.run_slow_factor, SHORT_S if usual > 1 else SHORT_S / 10)
+    limit_s = max(usual * limits.run_slow_factor, limits.run_least_s)
     found = [
         HealthValue(
             f"run.{flow}.duration",

@@ -1,0 +1,58 @@
+"""Of ten planted faults the right suspect is among the first three for eight at least, within five seconds each."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from app.domain.workspace import Workspace
+from app.services.monitoring import health
+from app.services.monitoring.causes import Explained, explain
+from app.services.monitoring.causes.suspects import Suspect
+from app.services.workspaces import open_store
+from app.store.queries.alerts import alerts
+from tests.services.monitoring.planted import FAULTS, Fault, five_months, plant
+
+
+@pytest.fixture(scope="module")
+def depots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five months of the depots, watched and good."""
+    return five_months(tmp_path_factory.mktemp("depots") / "workspace").root
+
+
+def looked_into(workspace: Workspace, fault: Fault) -> Explained:
+    """The alert that a person would open first, explained."""
+    with open_store(workspace) as store:
+        if fault.signal is not None:
+            health.look(store, workspace)
+        found = [alert for alert in alerts(store.reader) if fault.signal in (None, alert.signal)]
+        assert found, f"{fault.name}: no alert"
+        worst = sorted(found, key=lambda alert: (alert.severity != "critical", alert.key))[0]
+        return explain(store.reader, workspace, worst.key)
+
+
+def is_guilty(suspect: Suspect, fault: Fault) -> bool:
+    return any(f"{suspect.kind} {suspect.name}".startswith(words) for words in fault.guilty)
+
+
+@pytest.mark.faults
+def test_the_right_one_of_ten_planted_faults_is_among_the_first_three_for_eight(depots: Path, tmp_path: Path) -> None:
+    found, told = 0, []
+    with open_store(Workspace(depots)) as store:
+        assert [alert.says for alert in alerts(store.reader)] == []
+
+    for fault in FAULTS:
+        root = tmp_path / fault.name.replace(" ", "-")
+        shutil.copytree(depots, root)
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            plant(Workspace(root), fault, monkeypatch)
+            explained = looked_into(Workspace(root), fault)
+        first = explained.suspects[:3]
+        right = any(is_guilty(one, fault) for one in first)
+        found += right
+        names = "; ".join(f"{one.kind} {one.name} {one.score:.2f}" for one in first)
+        told.append(f"{'yes' if right else 'NO '} {fault.name} ({explained.alert.signal}): {names}")
+        assert explained.took_s < 5
+
+    assert len(FAULTS) == 10
+    assert found >= 8, "\n".join(told)
