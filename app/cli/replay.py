@@ -137,7 +137,9 @@ def _turn(place: Workspace, store: "Store", name: str, *, quiet: bool) -> Turn |
     retrained = ""
     for one in decided:
         if one.retrain:
-            parameters: dict[str, object] = {"decision": one.key} | ({"alert": one.alert} if one.alert else {})
+            parameters: dict[str, object] = {"decision": one.key}
+            if one.alert:
+                parameters["alert"] = one.alert
             cause = CauseKind.ALERT if one.alert else CauseKind.NEW_DATA
             _run(place, store, name, "train", parameters, cause, one.alert or one.key, quiet)
             retrained = _settle(place, store, name)
@@ -146,7 +148,7 @@ def _turn(place: Workspace, store: "Store", name: str, *, quiet: bool) -> Turn |
         report.version if report is not None else serving.version,
         {key: value for key, value in signals.items() if key in ("auc", "log_loss", "skill", "rmse", "mae")},
         alerts,
-        tuple(f"{(one.alert and 'alert') or one.trigger}: {'yes' if one.retrain else 'no'}, {one.reason}" for one in decided),
+        tuple(f"{one.trigger}: {'yes' if one.retrain else 'no'}, {one.reason}" for one in decided),
         retrained,
         round(time.monotonic() - began, 1),
     )  # fmt: skip

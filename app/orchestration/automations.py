@@ -20,7 +20,7 @@ def retrain_automation(project: str, deployment_id: str) -> Json:
     """The automation as Prefect's REST API takes it: one event, one run, with what asked as its cause."""
     return {
         "name": automation_name(project),
-        "description": "A decision to retrain (alert, growth, schedule) starts the train deployment; the run records why.",
+        "description": "A decision to retrain starts the train deployment; the run records what asked for it.",
         "enabled": True,
         "trigger": {
             "type": "event",
