@@ -13,6 +13,9 @@ from app.store import artifacts, audit
 from app.store.engine import Store
 from app.store.tables import (
     Alert,
+    Alias,
+    AliasMove,
+    Approval,
     Decision,
     Deployment,
     FeatureSet,
@@ -38,6 +41,7 @@ from app.store.tables import (
     StageTransition,
     Task,
     TrainingSet,
+    Waiver,
 )
 from tests.tui.seed_ci import seed_ci
 from tests.tui.seed_health import seed_health
@@ -383,6 +387,7 @@ def _versions(session: Session, project: int, features: int, runs: list[int]) ->
                 session.add(
                     GateResult(
                         version_id=row.id, gate="production", passed=True, value=0.004, limit_value=0.0,
+                        low=0.0011, high=0.0069, evidence="artifact:5f0c1e7a", against=f"{name}/3", attempt=1,
                         says="auc 0.6943 against 0.6903 of v3 in production: gain +0.0040", evaluated_at=ago(days=3),
                     )
                 )  # fmt: skip
@@ -394,6 +399,22 @@ def _versions(session: Session, project: int, features: int, runs: list[int]) ->
                         limit_value=limit, says=f"{value:.3f} against {limit:.3f}", evaluated_at=ago(days=3),
                     )
                 )  # fmt: skip
+    owner = session.get_one(ModelVersion, ids[2]).model_id
+    for alias, at in (("champion", 2), ("previous", 1)):
+        session.add(Alias(model_id=owner, alias=alias, version_id=ids[at], protected=True, changed_at=ago(hours=3)))
+    session.add(
+        AliasMove(
+            model_id=owner, alias="champion", from_id=ids[1], to_id=ids[2], actor="ana",
+            reason="better recall on new-region customers", created_at=ago(hours=3),
+        )
+    )  # fmt: skip
+    session.add(
+        Waiver(
+            version_id=ids[1], gate="minimum_value", actor="ana", reason="a pilot on one route", until=ago(days=-3650),
+            created_at=ago(days=2),
+        )
+    )  # fmt: skip
+    session.add(Approval(version_id=ids[3], actor="ben", reason="read the card", created_at=ago(hours=1)))
     session.add(
         StageTransition(
             version_id=ids[2], from_stage=Stage.STAGING, to_stage=Stage.PRODUCTION, actor="ana",

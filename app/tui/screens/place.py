@@ -224,6 +224,8 @@ class PlaceScreen(Screen[None]):
         if action.id.startswith("go.") and action.id.removeprefix("go.") in PLACE_NAMES:
             self.control.go(action.id.removeprefix("go."))
             return
+        if not self.control.lets(action):
+            return
         for target in self.targets():
             method = getattr(target, action.method, None)
             if method is not None:
