@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from textual.app import App, SystemCommand
-from textual.events import AppBlur, AppFocus
+from textual.events import AppBlur, AppFocus, Event, Key
 from textual.screen import Screen
 
 from app.domain.actions import EVERYWHERE, PLACES, Action, Keymap, sign
@@ -34,6 +34,7 @@ from app.tui.poller import INTERVAL_S
 from app.tui.screens.place import PlaceScreen
 from app.tui.settings import read_settings
 from app.tui.sheet import Sheet
+from app.tui.sweep import Sweep
 from app.tui.text import plain
 from app.tui.themes import DEFAULT, THEMES
 
@@ -44,6 +45,7 @@ Severity = Literal["information", "warning", "error"]
 HISTORY = 240
 SAMPLE_S = 1.0
 PREPARE_S = 2.0
+SWEEP_S = 0.5
 
 
 def utc_now() -> datetime:
@@ -90,6 +92,7 @@ class ControlRoom(App[None]):
         self._inks: tuple[str, Inks] | None = None
         self.crash_report: str = ""
         self._start_quietly = False
+        self._sweep = Sweep()
         super().__init__()
         for theme in THEMES:
             self.register_theme(theme)
@@ -183,12 +186,18 @@ class ControlRoom(App[None]):
     def shown_first(self) -> None:
         """The first frame is out: what is loaded by now stays, and is never searched for garbage again."""
         if self._start_quietly and not gc.isenabled():
-            self._keep()
-            gc.enable()
+            self._sweep.begin()
+            self.set_interval(SWEEP_S, self._sweep.look)
 
     def _keep(self) -> None:
         if self._start_quietly:
-            gc.freeze()
+            self._sweep.keep()
+
+    async def on_event(self, event: Event) -> None:
+        """Note when somebody types."""
+        if isinstance(event, Key):
+            self._sweep.key()
+        await super().on_event(event)
 
     # -- life ----------------------------------------------------------------------------------------------------
 

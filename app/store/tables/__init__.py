@@ -10,10 +10,11 @@ from app.store.tables.ci import Bundle, CiVerdict
 from app.store.tables.data import Agreement, QuarantinedRow, Snapshot, SourceFile, Ticket
 from app.store.tables.experiments import Baseline, Metric, MetricPoint, Parameter, RunArtifact, RunNote, RunTag
 from app.store.tables.features import FeatureCode, FeatureSet, OnlinePublish, SkewCheck, TrainingSet
+from app.store.tables.feedback import Decision, FeedbackItem
 from app.store.tables.health import HealthPoint, HealthSignal, Heartbeat, Notice
 from app.store.tables.infrastructure import Admission, Estimate, Lease, Service
 from app.store.tables.lineage import LineageEdge
-from app.store.tables.monitoring import Alert, Decision, MonitorReport, Signal
+from app.store.tables.monitoring import Alert, MonitorReport, Signal
 from app.store.tables.registry import (
     Alias,
     AliasMove,
@@ -51,6 +52,7 @@ __all__ = [
     "Experiment",
     "FeatureCode",
     "FeatureSet",
+    "FeedbackItem",
     "GateResult",
     "GateVerdictRow",
     "HealthPoint",
