@@ -13,7 +13,7 @@ from app.store.tables.features import FeatureCode, FeatureSet, OnlinePublish, Sk
 from app.store.tables.health import HealthPoint, HealthSignal, Heartbeat, Notice
 from app.store.tables.infrastructure import Admission, Estimate, Lease, Service
 from app.store.tables.lineage import LineageEdge
-from app.store.tables.monitoring import Alert, Decision, MonitorReport, Signal
+from app.store.tables.monitoring import Alert, Decision, MonitorReport, Signal, VersionReference
 from app.store.tables.registry import (
     Alias,
     AliasMove,
@@ -88,6 +88,7 @@ __all__ = [
     "Ticket",
     "TrainingSet",
     "Trial",
+    "VersionReference",
     "Waiver",
     "metadata",
 ]
