@@ -212,7 +212,7 @@ def execute(
                 prefect_id=prefect_id,
             )
         )
-        for hook in (on_begin, _claim_decision, made.on_start):
+        for hook in (on_begin, _claim_decision, _cite, made.on_start):
             if hook is not None:
                 hook(context)
         return made.body(context)
@@ -264,6 +264,15 @@ def _claim_decision(run: RunContext) -> None:
     monitoring = importlib.import_module("app.services.monitoring")
     with run.store.write() as session:
         monitoring.claim_decision(session, str(decision), run.run_id)
+
+
+def _cite(run: RunContext) -> None:
+    """Say in the lineage which item of feedback asked for this run."""
+    because = run.parameters.get("because")
+    if because:
+        feedback = importlib.import_module("app.services.feedback")
+        with run.store.write() as session:
+            feedback.cite(session, str(because), run.ref, now())
 
 
 def _fail_request(store: Store, key: str, error: TrainmasterError) -> None:

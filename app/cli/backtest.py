@@ -40,7 +40,7 @@ def backtest_command(
     with opened(workspace) as (place, store):
         name = chosen_project(place, project)
         found = backtest(store, open_project(place, name), asked, told=(lambda _: None) if json else say)
-    emit(found, as_json=json, human=lambda: _show(found, months))
+    emit(found, as_json=json, human=lambda: show(found, months=months))
 
 
 def _changes(given: list[str]) -> dict[str, object]:
@@ -56,7 +56,8 @@ def _changes(given: list[str]) -> dict[str, object]:
     return changes
 
 
-def _show(found: "Backtest", months: bool) -> None:
+def show(found: "Backtest", *, months: bool) -> None:
+    """Print the table of the policies, and each month of the project's own."""
     table(
         ["policy", "alarms", "false", "retrains", "refused", "log-loss", "auc", "value", "of the gain"],
         [
@@ -98,4 +99,4 @@ def _show(found: "Backtest", months: bool) -> None:
     )
 
 
-__all__ = ["backtest_command"]
+__all__ = ["backtest_command", "show"]

@@ -31,6 +31,7 @@ def run(
         int | None, typer.Option("--features", min=1, help="A version of the features; default: the newest.")
     ] = None,
     training_set: Annotated[str | None, typer.Option("--training-set", help="A training set: NAME or NAME/V.")] = None,
+    because: Annotated[str | None, typer.Option("--because", help="The item of feedback that asked for it.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Ask for the run and do not wait for it.")] = False,
     json: Json = False,
 ) -> None:
@@ -46,7 +47,7 @@ def run(
                 run_flow(place, store, name, flow, quiet=json)
         wishes = {
             "rounds": rounds, "from": source, "trial": trial, "feature_set": features_version,
-            "training_set": training_set,
+            "training_set": training_set, "because": because,
         }  # fmt: skip
         parameters: dict[str, object] = {key: value for key, value in wishes.items() if value is not None}
         row = run_flow(place, store, name, "train", parameters, detach=detach, quiet=json)

@@ -19,6 +19,7 @@ def build(
     caused_by: Annotated[
         str | None, typer.Option("--caused-by", help="What asked for this change: alert:KEY, feedback:KEY, ...")
     ] = None,
+    because: Annotated[str | None, typer.Option("--because", help="The item of feedback that asked for it.")] = None,
     json: Json = False,
 ) -> None:
     """Compute the views from the newest snapshots and publish them; nothing changed means no new version."""
@@ -32,7 +33,9 @@ def build(
             from app.services.workspaces import open_project
 
             return _show_change(preview(store, open_project(place, name)), as_json=json)
-        row = run_flow(place, store, name, "features", {"caused_by": caused_by} if caused_by else None, quiet=json)
+        wishes = {"caused_by": f"feedback:{because}" if because else caused_by, "because": because}
+        asked: dict[str, object] = {key: value for key, value in wishes.items() if value is not None}
+        row = run_flow(place, store, name, "features", asked, quiet=json)
         newest = features.feature_set(store.reader, name)
     assert newest is not None
     shown = {"run": row.key, "features": f"{name}/v{newest.version}", "digest": newest.digest, "rows": newest.rows}

@@ -1,4 +1,4 @@
-"""`trainmaster demo`, `init` and `replay`: from nothing to a model, and the next month."""
+"""`trainmaster demo` and `init`: from nothing to a model."""
 
 import sys
 from enum import StrEnum
@@ -11,17 +11,14 @@ from app.cli.render import emit, fields, say, table
 from app.cli.session import (
     Json,
     OpenControlRoom,
-    ProjectName,
     WorkspaceDir,
-    chosen_project,
     current_workspace,
-    opened,
     single,
 )
 from app.domain.errors import NotFound, Usage
 from app.domain.workspace import Workspace
 
-demo, init, replay = single(), single(), single()
+demo, init = single(), single()
 
 
 class Host(StrEnum):
@@ -111,22 +108,6 @@ def _write_hosted(workspace: Path | None, host: Host, *, json: bool) -> None:
     say(f"wrote {path}: it runs trainmaster ci run; without data there, commit what trainmaster ci sample writes")
     if json:
         emit({"file": str(path)}, as_json=True, human=lambda: None)
-
-
-@replay.command()
-def replay_command(workspace: WorkspaceDir = None, project: ProjectName = None, json: Json = False) -> None:
-    """Let the next month of the sample year arrive in the watched folder; starts the services when they are not up."""
-    from app.services import infrastructure
-    from app.services import replay as service
-
-    with opened(workspace) as (place, store):
-        name = chosen_project(place, project)
-        if not infrastructure.is_up(store):
-            _up(place)
-        arrived = service.next_month(place, name)
-    emit(arrived, as_json=json, human=lambda: print(f"{arrived.month} arrived: {', '.join(arrived.files)}"))
-    if not json:
-        say("  next: trainmaster runs ls, trainmaster alerts ls")
 
 
 def _up(workspace: Workspace) -> float:

@@ -4,7 +4,6 @@ The live loop and the back-test ask the same functions. Drift is a warning, not 
 be better stays where it is.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,8 +12,6 @@ from enum import StrEnum
 from app.domain.project import Feedback
 
 WEEK = timedelta(days=7)
-LEVEL_95 = 3.919928
-"""Standard deviations between the bounds of a 95 % interval."""
 
 
 class Trigger(StrEnum):
@@ -160,54 +157,19 @@ def _held_back(feedback: Feedback, state: RetrainState, now: datetime) -> str:
     return ""
 
 
-@dataclass(frozen=True)
-class Exam:
-    """A challenger against production on the same rows, which neither has learned from.
+def settle(failing: Sequence[str], says: str) -> Verdict:
+    """Whether a challenger has earned production: every gate passed, the priced gain over production among them.
 
-    `gain` is positive when the challenger is better, with the 95 % interval of the paired resamples (None: unknown);
-    `failing` names gates that it did not pass; `against` is None when there was no production.
-    """
-
-    metric: str
-    gain: float
-    low: float | None = None
-    high: float | None = None
-    failing: Sequence[str] = ()
-    against: str | None = "production"
-
-    @property
-    def chance(self) -> float:
-        """How likely the challenger is the better one: the normal law with the interval's width around the gain.
-
-        >>> round(Exam("auc", 0.0029, -0.0008, 0.0064).chance, 2), Exam("auc", 0.01).chance
-        (0.94, 0.5)
-        """
-        if self.low is None or self.high is None or not math.isfinite(self.gain):
-            return 0.5
-        spread = (self.high - self.low) / LEVEL_95
-        if spread <= 0:
-            return 1.0 if self.gain > 0 else 0.0 if self.gain < 0 else 0.5
-        return 0.5 * (1 + math.erf(self.gain / spread / math.sqrt(2)))
-
-
-def judge_challenger(exam: Exam, feedback: Feedback) -> Verdict:
-    """Whether a challenger has earned production: every gate passed, and better with `feedback.confidence`.
-
-    >>> judge_challenger(Exam("auc", 0.0029, -0.0008, 0.0064), Feedback()).retrain
+    >>> settle((), "auc 0.79 against 0.78: gain +0.01").retrain
     True
-    >>> print(judge_challenger(Exam("auc", 0.00001, -0.0034, 0.0042), Feedback()).reason)
-    auc +0.0000 against production: better with a chance of 50 %, 90 % are asked for
+    >>> settle(("production",), "gain -0.01").reason
+    'refused by production: gain -0.01'
     """
-    if exam.failing:
-        return Verdict(False, f"gates that fail: {', '.join(exam.failing)}")
-    if exam.against is None:
-        return Verdict(True, "there is no production to beat")
-    if not math.isfinite(exam.gain):
-        return Verdict(False, f"{exam.metric} has no value against {exam.against}")
-    words = f"{exam.metric} {exam.gain:+.4f} against {exam.against}: better with a chance of {exam.chance * 100:.0f} %"
-    if exam.gain > 0 and exam.chance >= feedback.confidence:
-        return Verdict(True, words)
-    return Verdict(False, f"{words}, {feedback.confidence * 100:.0f} % are asked for")
+    if failing:
+        return Verdict(
+            False, f"refused by {', '.join(failing)}: {says}" if says else f"refused by {', '.join(failing)}"
+        )
+    return Verdict(True, says or "every gate passed")
 
 
 @dataclass(frozen=True)
@@ -234,4 +196,4 @@ def training_rule(parameters: Mapping[str, object], feedback: Feedback) -> Train
     )
 
 
-__all__ = ["Exam", "RetrainState", "TrainingRule", "Trigger", "Verdict", "decide", "judge_challenger", "training_rule"]
+__all__ = ["RetrainState", "TrainingRule", "Trigger", "Verdict", "decide", "settle", "training_rule"]

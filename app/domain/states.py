@@ -147,3 +147,28 @@ class TicketState(StrEnum):
 
 UNREADABLE = "line.unreadable"
 """The rule that a stream's line breaks which is no JSON object; its content is the text of the line."""
+
+
+class Receiver(StrEnum):
+    """Who an item of feedback is for: whoever experiments, whoever looks after the data, or the scheduler's owner."""
+
+    EXPERIMENT = "experiment"
+    DATA_ENGINEERING = "data_engineering"
+    SCHEDULER = "scheduler"
+
+    @property
+    def words(self) -> str:
+        """The receiver in words.
+
+        >>> Receiver.DATA_ENGINEERING.words
+        'data engineering'
+        """
+        return self.value.replace("_", " ")
+
+
+class FeedbackState(StrEnum):
+    """An item's life."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"

@@ -17,10 +17,10 @@ def automation_name(project: str) -> str:
 
 
 def retrain_automation(project: str, deployment_id: str) -> Json:
-    """The automation as Prefect's REST API takes it: one event, one run, with the alert as its cause."""
+    """The automation as Prefect's REST API takes it: one event, one run, with what asked as its cause."""
     return {
         "name": automation_name(project),
-        "description": "An alert whose decision is to retrain starts the train deployment; the run records the alert.",
+        "description": "A decision to retrain starts the train deployment; the run records what asked for it.",
         "enabled": True,
         "trigger": {
             "type": "event",
@@ -38,8 +38,8 @@ def retrain_automation(project: str, deployment_id: str) -> Json:
                 "deployment_id": deployment_id,
                 "parameters": {
                     "project": project,
-                    "cause": "alert",
-                    "cause_key": "{{ event.payload.alert }}",
+                    "cause": "{{ event.payload.cause }}",
+                    "cause_key": "{{ event.payload.cause_key }}",
                     "parameters": {
                         "decision": "{{ event.payload.decision }}",
                         "alert": "{{ event.payload.alert }}",
@@ -60,7 +60,9 @@ def register_automations(orchestrator: Orchestrator, projects: Iterable[str]) ->
         existing = known.get(wanted["name"])
         if existing is None:
             orchestrator.post("automations/", wanted)
-        elif existing["actions"][0].get("deployment_id") != deployment["id"] or not existing["enabled"]:
+        elif not existing["enabled"] or any(
+            existing["actions"][0].get(key) != value for key, value in wanted["actions"][0].items()
+        ):
             orchestrator.put(f"automations/{existing['id']}", wanted)
         names.append(str(wanted["name"]))
     return names

@@ -114,6 +114,7 @@ _KEYED = {
     "report": "monitor_report",
     "alert": "alert",
     "decision": "decision",
+    "feedback": "feedback_item",
 }
 
 

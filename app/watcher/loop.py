@@ -12,7 +12,7 @@ from pathlib import Path
 from app.domain.errors import TrainmasterError
 from app.domain.states import ServiceState
 from app.domain.workspace import Workspace
-from app.services import infrastructure, monitoring, runs, upkeep
+from app.services import feedback, infrastructure, monitoring, runs, upkeep
 from app.services.workspaces import find_workspace, open_store, project_names
 from app.store.engine import Store
 from app.watcher.arrivals import Arrivals
@@ -58,7 +58,9 @@ class Watcher:
         self._step("heal", lambda: upkeep.heal(self.store))
         self._step("submit", lambda: runs.submit_waiting(self.store, self.workspace))
         self._step("events", lambda: monitoring.emit_waiting(self.store, self.workspace))
+        self._step("settle", lambda: feedback.settle(self.store, self.workspace))
         if self._turns % RECONCILE_EVERY == 0:
+            self._step("schedule", lambda: feedback.ask_by_schedule(self.store, self.workspace))
             self._step("reconcile", lambda: runs.reconcile(self.store, self.workspace))
             self._step("report", self._tell)
 

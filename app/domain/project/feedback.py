@@ -12,8 +12,8 @@ class Feedback(Section):
 
     `retrain_on` names signals; `growth` is the share of new rows (of those that production learned from) that starts
     one without any alarm, `every_days` the schedule. A retrain learns from the last `train_months` before its exam, or
-    from all history; with `refit` what won its exam is fitted again with the exam's rows. `confidence` is the chance
-    that a challenger is better, below which it is refused; after `breaker_after` failed ones in a row the loop stops.
+    from all history; with `refit` what has sat its exam is fitted again with the exam's rows. What passes every gate
+    waits for a `person`, or goes up by `policy`; after `breaker_after` failed challengers in a row the loop stops.
     """
 
     retrain_on: tuple[str, ...] = Field(default=(), strict=False)
@@ -25,7 +25,6 @@ class Feedback(Section):
     train_months: int | None = Field(default=None, ge=1)
     refit: bool = False
     promote: Literal["person", "policy"] = "person"
-    confidence: float = Field(default=0.9, ge=0.5, lt=1)
     breaker_after: int = Field(default=3, ge=1)
 
 

@@ -97,7 +97,9 @@ def backtest(
     results = []
     for policy in policies:
         told(f"policy {policy.name}")
-        steps = run_policy(policy, history, fits.scores, limits, months=months, metric=file.problem.judged_by)
+        steps = run_policy(
+            policy, history, fits.scores, limits, months=months, metric=file.problem.judged_by, gates=file.gates
+        )
         results.append(judge_policy(policy.name, steps, history, fits.scores, file.charter))
     return Backtest(
         file.name,

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.domain.policy import WEEK, Exam, RetrainState, Trigger, decide, judge_challenger
+from app.domain.gates import Evidence, GateVerdict, judge
+from app.domain.policy import WEEK, RetrainState, Trigger, decide, settle
+from app.domain.pricing import gain_of, level_for
 from app.domain.problem import Direction, MetricName, Task, at_least, at_most
-from app.domain.project import Feedback
+from app.domain.project import Feedback, Gates
 from app.services.backtest.history import Floats, Known, Lesson
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class Step:
     values: Mapping[str, float]
     alarms: tuple[str, ...]
     decisions: tuple[tuple[str, bool, str], ...] = ()
-    exam: Exam | None = None
+    exam: GateVerdict | None = None
     promoted: bool | None = None
     says: str = ""
 
@@ -67,6 +69,7 @@ def run_policy(
     *,
     months: Sequence[int],
     metric: MetricName,
+    gates: Gates,
 ) -> list[Step]:
     """Lead a policy through the months of `months` (consecutive); the first is served by a model of all months before.
 
@@ -79,7 +82,7 @@ def run_policy(
         known = Known(history, scores, month)
         step = _watch(known, loop.production, limits)
         if month != months[-1]:
-            step = _answer(policy, known, loop, step, metric)
+            step = _answer(policy, known, loop, step, metric, gates)
         steps.append(step)
     return steps
 
@@ -115,7 +118,7 @@ def measured(truth: Floats, given: Floats, naive: float) -> dict[str, float]:
     }
 
 
-def _answer(policy: Policy, known: Known, loop: _Loop, step: Step, metric: MetricName) -> Step:
+def _answer(policy: Policy, known: Known, loop: _Loop, step: Step, metric: MetricName, gates: Gates) -> Step:
     end = known.month + 1
     if policy.every_month:
         loop.production = Lesson(end, policy.months)
@@ -134,7 +137,7 @@ def _answer(policy: Policy, known: Known, loop: _Loop, step: Step, metric: Metri
         decisions.append((name, verdict.retrain, verdict.reason))
         is_yes = is_yes or verdict.retrain
     step = replace(step, decisions=tuple(decisions))
-    return _retrain(rules, known, loop, step, metric) if is_yes else step
+    return _retrain(rules, known, loop, step, metric, gates) if is_yes else step
 
 
 def _state(known: Known, loop: _Loop, rules: Feedback, is_under_way: bool) -> RetrainState:
@@ -153,11 +156,11 @@ def _state(known: Known, loop: _Loop, rules: Feedback, is_under_way: bool) -> Re
     )
 
 
-def _retrain(rules: Feedback, known: Known, loop: _Loop, step: Step, metric: MetricName) -> Step:
+def _retrain(rules: Feedback, known: Known, loop: _Loop, step: Step, metric: MetricName, gates: Gates) -> Step:
     """A challenger that has not seen the newest month, judged on it; what wins is fitted again with that month."""
     challenger = Lesson(known.month, rules.train_months)
-    exam = examined(known, challenger, loop.production, metric)
-    verdict = judge_challenger(exam, rules)
+    exam = examined(known, challenger, loop.production, metric, gates, loop.failed_in_row + 1)
+    verdict = settle(() if exam.passed else (exam.gate,), exam.says)
     loop.began.append(known.now)
     loop.trained_until = known.month + 1
     if not verdict.retrain:
@@ -168,25 +171,29 @@ def _retrain(rules: Feedback, known: Known, loop: _Loop, step: Step, metric: Met
     return replace(step, exam=exam, promoted=True, says=verdict.reason)
 
 
-def examined(known: Known, challenger: Lesson, production: Lesson, metric: MetricName) -> Exam:
-    """The paired comparison on the newest month, days drawn together, as the gates of a training make it."""
-    from app.learning.bootstrap import Interval, Resamples, block_codes, interval_of
+def examined(
+    known: Known, challenger: Lesson, production: Lesson, metric: MetricName, gates: Gates, attempt: int
+) -> GateVerdict:
+    """The gate `production` on the newest month: the gain over paired days, priced by the number of tries."""
+    from app.learning.bootstrap import Resamples, block_codes
     from app.learning.metrics import scorer
 
     truth, (mine, theirs), places = known.exam(challenger, production)
     codes, _ = block_codes(len(truth), known.times_of(places))
-    draws = Resamples(codes, count=RESAMPLES).ask(
-        {"mine": scorer(Task.BINARY, truth, mine), "theirs": scorer(Task.BINARY, truth, theirs)}
+    resamples = Resamples(codes, count=RESAMPLES)
+    draws = resamples.ask({"mine": scorer(Task.BINARY, truth, mine), "theirs": scorer(Task.BINARY, truth, theirs)})
+    ours, given = measured(truth, mine, 0.5), measured(truth, theirs, 0.5)
+    pairs = zip(draws["mine"].get(metric, ()), draws["theirs"].get(metric, ()), strict=True)
+    gain = gain_of(
+        metric.gain(ours[metric], given[metric]),
+        [metric.gain(float(one), float(other)) for one, other in pairs],
+        level=level_for(gates.confidence, attempt),
+        unknown=resamples.refusal,
     )
-    sign = 1 if metric.direction is Direction.HIGHER else -1
-    values = measured(truth, mine, 0.5)[metric], measured(truth, theirs, 0.5)[metric]
-    found = interval_of(sign * (draws["mine"][metric] - draws["theirs"][metric])) if draws["mine"] else None
-    return Exam(
-        str(metric),
-        metric.gain(values[0], over=values[1]),
-        found.low if isinstance(found, Interval) else None,
-        found.high if isinstance(found, Interval) else None,
+    evidence = Evidence(
+        metric, ours, {}, given, "production", None, False, (), True, "", over_production=gain, attempt=attempt
     )
+    return next(one for one in judge(evidence, gates) if one.gate == "production")
 
 
 __all__ = ["Policy", "Step", "examined", "measured", "run_policy"]

@@ -10,7 +10,9 @@ from app.services.experiments.calibrating import calibrate
 from app.services.experiments.comparing import Rival, judge_production
 from app.services.experiments.packing import pack
 from app.services.experiments.results import Divided, Evaluated, Pulled
+from app.services.experiments.teaching import taught_all
 from app.services.running import TaskContext
+from app.store import ledger
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,7 +90,11 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
         resamples=resamples,
         metric=problem.judged_by,
     )
-    package = pack(task, pulled, divided, fitted, metrics, slices, model=model, calibration=calibration, report=report)
+    taught, final, second = taught_all(task, pulled, divided, fitted)
+    if second is not None:
+        model = LoadedModel(pack(task, pulled, taught, final, calibration=calibration))
+        report = {**report, "second_fit": second}
+    package = pack(task, pulled, taught, final, metrics, slices, model=model, calibration=calibration, report=report)
     proof = check_in_child(package)
     columns = kept_columns(run.project.file, divided.signature, [str(name) for name in divided.test_frame.columns])
     judged = judged_rows(kind, divided.test_frame, columns, truth, predicted, constant)
@@ -122,6 +128,7 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
     verdict = verdicts[0].says
     with run.store.write() as session:
         name = problem.judged_by
+        ledger.log_parameters(session, run.run_id, {"rows.learned": len(taught.parts.train)})
         task.complete(session, says=f"{name} {metrics[name]:.4f}, {verdict}" if name in metrics else verdict)
     return Evaluated(
         metrics,

@@ -7,6 +7,7 @@ from sqlmodel import Session, col
 
 from app.domain.errors import BadInput, Damaged, NotFound
 from app.domain.ids import Ref
+from app.domain.policy import training_rule
 from app.domain.problem import Task
 from app.domain.project import Split
 from app.services.experiments.results import Divided, Pulled
@@ -75,6 +76,9 @@ def split(task: TaskContext, pulled: Pulled) -> Divided:
     problem, rule = task.run.project.file.problem, task.run.project.file.split
     if pulled.training_set is not None:
         rule = Split.model_validate_json(pulled.training_set.split)
+    months = training_rule(task.run.parameters, task.run.project.file.feedback).train_months
+    if months is not None and rule.kind == "time":
+        rule = rule.model_copy(update={"train_months": months})
     frame = pulled.frame
     if problem.target not in frame.columns:
         raise BadInput(

@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 from app.domain.ids import Ref, new_key
 from app.domain.project import Alerts
 from app.domain.states import AlertState, Severity
+from app.services.feedback.items import lapse, open_items
 from app.services.monitoring import notices
 from app.store.lineage import link
 from app.store.tables import Alert
@@ -88,6 +89,7 @@ def open_alert(
     session.flush()
     if evidence is not None:
         link(session, [(evidence, Ref("alert", alert.key), "opened")], now=moment)
+    open_items(session, alert, moment)
     notices.queue(session, alert, "opened", rules, moment)
     return alert
 
@@ -135,6 +137,7 @@ def end(
     alert.resolved_by, alert.resolved_reason = by, reason
     session.add(alert)
     session.flush()
+    lapse(session, alert, moment)
     notices.queue(session, alert, "resolved", rules, moment)
 
 

@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 from app.domain.ids import Ref
 from app.domain.project import Alerts
 from app.domain.states import Severity
-from app.services.feedback.deciding import decide_about
+from app.services.feedback.deciding import decide_about, decide_growth
 from app.services.monitoring import alerting
 from app.services.monitoring.alerting import Breach
 from app.services.predictions import Production
@@ -64,7 +64,8 @@ def follow(
             opened.append((alert.key, alert.signal, str(alert.severity), alert.says))
         elif is_new:
             alerting.see_again(session, alert, breach, rules, moment, evidence=evidence)
-        decisions.append(decide_about(session, run, alert, features, moment))
+        decisions.append(decide_about(session, run, alert, features, moment, report=row))
+    decisions.extend(decide_growth(session, run, features, moment, row))
     return Outcome(tuple(opened), resolved, tuple(decisions))
 
 

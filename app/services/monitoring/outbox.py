@@ -11,8 +11,10 @@ from sqlmodel import Session, col
 
 from app.domain.errors import NotFound, Refused, TrainmasterError
 from app.domain.ids import Ref
-from app.domain.states import RunState
+from app.domain.policy import Trigger
+from app.domain.states import CauseKind, RunState
 from app.domain.workspace import Workspace
+from app.services.feedback.items import answer_scheduler
 from app.services.running import Cancelled
 from app.services.workspaces import now
 from app.store.engine import Store
@@ -22,6 +24,13 @@ from app.store.tables import Alert, Decision, LineageEdge, Project, Run
 RESEND_AFTER = timedelta(minutes=5)
 RESEND_UNTIL = timedelta(hours=24)
 MOST_RETRIES = 2
+CAUSES = {
+    Trigger.ALERT: CauseKind.ALERT,
+    Trigger.GROWTH: CauseKind.NEW_DATA,
+    Trigger.SCHEDULE: CauseKind.SCHEDULE,
+    Trigger.HAND: CauseKind.PERSON,
+}
+"""What a run that carries out a decision gives as its cause; its key is the alert's, or the decision's."""
 log = logging.getLogger(__name__)
 
 
@@ -57,6 +66,7 @@ def claim_decision(session: Session, decision: str, run_id: int) -> None:
     run = session.get(Run, run_id)
     if run is not None:
         link(session, [(Ref("decision", decision), Ref("run", run.key), "caused")], now=now())
+        answer_scheduler(session, session.get(Alert, row.alert_id) if row.alert_id else None, run.key, now())
 
 
 def emit_waiting(store: Store, workspace: Workspace, *, emit: Emit | None = None) -> int:
@@ -76,7 +86,10 @@ def emit_waiting(store: Store, workspace: Workspace, *, emit: Emit | None = None
         emit = send
     sent = 0
     for decision in waiting:
-        payload = {"project": decision.project, "decision": decision.key, "alert": decision.alert}
+        payload = {
+            "project": decision.project, "decision": decision.key, "alert": decision.alert,
+            "cause": decision.cause, "cause_key": decision.cause_key,
+        }  # fmt: skip
         try:
             emit(
                 workspace,
@@ -125,6 +138,8 @@ class _Waiting:
     key: str
     project: str
     alert: str
+    cause: str
+    cause_key: str
     event_key: str
 
 
@@ -169,7 +184,7 @@ def _waiting(store: Store) -> list[_Waiting]:
     with store.read() as session:
         rows = session.execute(
             select(Decision, col(Alert.key), col(Project.name))
-            .join(Alert, col(Alert.id) == col(Decision.alert_id))
+            .outerjoin(Alert, col(Alert.id) == col(Decision.alert_id))
             .join(Project, col(Project.id) == col(Decision.project_id))
             .where(col(Decision.retrain), col(Decision.run_id).is_(None))
             .order_by(col(Decision.id))
@@ -183,10 +198,13 @@ def _waiting(store: Store) -> list[_Waiting]:
         for row, alert, project in rows:
             tries = _tries(session, row.key)
             first = row.key if tries == 0 else f"{row.key}/{tries}"
+            cause = CAUSES[row.trigger]
+            cause_key = alert or row.key
             if row.emitted_at is None:
-                found.append(_Waiting(row.key, project, alert, first))
-            elif row.emitted_at + RESEND_AFTER < moment < row.decided_at + RESEND_UNTIL and alert not in underway:
-                found.append(_Waiting(row.key, project, alert, f"{first}/{moment:%Y%m%d%H%M}"))
+                found.append(_Waiting(row.key, project, alert or "", cause, cause_key, first))
+            elif row.emitted_at + RESEND_AFTER < moment < row.decided_at + RESEND_UNTIL and cause_key not in underway:
+                event_key = f"{first}/{moment:%Y%m%d%H%M}"
+                found.append(_Waiting(row.key, project, alert or "", cause, cause_key, event_key))
     return found
 
 

@@ -10,10 +10,11 @@ from app.store.tables.ci import Bundle, CiVerdict
 from app.store.tables.data import Agreement, QuarantinedRow, Snapshot, SourceFile, Ticket
 from app.store.tables.experiments import Baseline, Metric, MetricPoint, Parameter, RunArtifact, RunNote, RunTag
 from app.store.tables.features import FeatureCode, FeatureSet, OnlinePublish, SkewCheck, TrainingSet
+from app.store.tables.feedback import Decision, FeedbackItem
 from app.store.tables.health import HealthPoint, HealthSignal, Heartbeat, Notice
 from app.store.tables.infrastructure import Admission, Estimate, Lease, Service
 from app.store.tables.lineage import LineageEdge
-from app.store.tables.monitoring import Alert, Decision, MonitorReport, Signal, VersionReference
+from app.store.tables.monitoring import Alert, MonitorReport, Signal, VersionReference
 from app.store.tables.registry import (
     Alias,
     AliasMove,
@@ -26,7 +27,7 @@ from app.store.tables.registry import (
 from app.store.tables.reproduction import Reproduction
 from app.store.tables.rollouts import Rollout, RolloutWindow
 from app.store.tables.runs import LogLine, ResourceSample, Run, Task
-from app.store.tables.serving import Deployment, PredictionBatch
+from app.store.tables.serving import Deployment, PredictionBatch, PredictionPart
 from app.store.tables.trials import Experiment, Trial
 
 metadata = SQLModel.metadata
@@ -51,6 +52,7 @@ __all__ = [
     "Experiment",
     "FeatureCode",
     "FeatureSet",
+    "FeedbackItem",
     "GateResult",
     "GateVerdictRow",
     "HealthPoint",
@@ -68,6 +70,7 @@ __all__ = [
     "OnlinePublish",
     "Parameter",
     "PredictionBatch",
+    "PredictionPart",
     "Project",
     "QuarantinedRow",
     "Reproduction",

@@ -39,7 +39,7 @@ def size(*, nullable: bool = False) -> Any:
 
 def word(kind: type[StrEnum], default: StrEnum | None = None) -> Any:
     """A column of one of the members of a StrEnum."""
-    sa_column: Column[Any] = Column(Word(kind), nullable=False)
+    sa_column: Column[Any] = Column(Word(kind), nullable=False, default=default)
     return Field(sa_column=sa_column) if default is None else Field(default=default, sa_column=sa_column)
 
 

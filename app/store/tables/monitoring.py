@@ -1,4 +1,4 @@
-"""Monitor reports, their signals, the alerts they open and the decisions that follow."""
+"""Monitor reports, their signals, and the alerts they open."""
 
 from datetime import datetime
 
@@ -125,18 +125,3 @@ class Alert(Table, table=True):
     resolved_at: datetime | None = moment(nullable=True)
     resolved_by: str | None = None
     resolved_reason: str = long_text()
-
-
-class Decision(Table, table=True):
-    """Whether an alert starts a retrain, with the reason; a yes is sent as an event until a run has it as its cause."""
-
-    __tablename__ = "decision"
-    id: int | None = Field(default=None, primary_key=True)
-    key: str = Field(unique=True, max_length=12)
-    project_id: int = refers("project.id")
-    alert_id: int = refers("alert.id")
-    retrain: bool
-    reason: str = long_text()
-    decided_at: datetime = moment(index=True)
-    emitted_at: datetime | None = moment(nullable=True)
-    run_id: int | None = refers("run.id", nullable=True)

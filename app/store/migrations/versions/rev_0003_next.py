@@ -75,6 +75,26 @@ def upgrade() -> None:
         batch_op.create_index("notices_that_wait", ["state", "next_at"], unique=False)
 
     op.create_table(
+        "prediction_part",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("plan", sa.String(length=64), nullable=False),
+        sa.Column("ordinal", sa.Integer(), nullable=False),
+        sa.Column("artifact", sa.String(length=64), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("window_from", sa.String(length=27), nullable=True),
+        sa.Column("window_to", sa.String(length=27), nullable=True),
+        sa.Column("created_at", sa.String(length=27), nullable=False),
+        sa.ForeignKeyConstraint(["artifact"], ["artifact.digest"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("plan", "ordinal"),
+    )
+    with op.batch_alter_table("prediction_part", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_prediction_part_artifact"), ["artifact"], unique=False)
+        batch_op.create_index(batch_op.f("ix_prediction_part_project_id"), ["project_id"], unique=False)
+
+    op.create_table(
         "alias_move",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("model_id", sa.Integer(), nullable=False),
@@ -228,6 +248,33 @@ def upgrade() -> None:
     with op.batch_alter_table("rollout_window", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_rollout_window_rollout_id"), ["rollout_id"], unique=False)
 
+    op.create_table(
+        "feedback_item",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(length=12), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("alert_id", sa.Integer(), nullable=False),
+        sa.Column("receiver", sa.String(length=32), nullable=False),
+        sa.Column("state", sa.String(length=32), nullable=False),
+        sa.Column("says", sa.Text(), nullable=False),
+        sa.Column("next_step", sa.Text(), nullable=False),
+        sa.Column("opened_at", sa.String(length=27), nullable=False),
+        sa.Column("acknowledged_by", sa.String(), nullable=True),
+        sa.Column("acknowledged_at", sa.String(length=27), nullable=True),
+        sa.Column("resolved_by", sa.String(), nullable=True),
+        sa.Column("resolved_at", sa.String(length=27), nullable=True),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["alert_id"], ["alert.id"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("alert_id", "receiver"),
+        sa.UniqueConstraint("key"),
+    )
+    with op.batch_alter_table("feedback_item", schema=None) as batch_op:
+        batch_op.create_index("feedback_items_by_state", ["state", "receiver"], unique=False)
+        batch_op.create_index(batch_op.f("ix_feedback_item_alert_id"), ["alert_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_feedback_item_project_id"), ["project_id"], unique=False)
+
     with op.batch_alter_table("alert", schema=None) as batch_op:
         batch_op.add_column(sa.Column("run_id", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("kind", sa.String(length=32), server_default="drift", nullable=False))
@@ -270,6 +317,19 @@ def upgrade() -> None:
         batch_op.alter_column("quiet", existing_type=sa.Integer(), server_default=None, existing_nullable=False)
         batch_op.alter_column("muted_reason", existing_type=sa.Text(), server_default=None, existing_nullable=False)
         batch_op.alter_column("resolved_reason", existing_type=sa.Text(), server_default=None, existing_nullable=False)
+
+    with op.batch_alter_table("decision", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("trigger", sa.String(length=32), server_default="alert", nullable=False))
+        batch_op.add_column(sa.Column("won", sa.Boolean(), nullable=True))
+        batch_op.add_column(sa.Column("outcome", sa.Text(), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("settled_at", sa.String(length=27), nullable=True))
+        batch_op.alter_column("alert_id", existing_type=sa.INTEGER(), nullable=True)
+
+    with op.batch_alter_table("decision", schema=None) as batch_op:
+        batch_op.alter_column(
+            "trigger", existing_type=sa.String(length=32), server_default=None, existing_nullable=False
+        )
+        batch_op.alter_column("outcome", existing_type=sa.Text(), server_default=None, existing_nullable=False)
 
     with op.batch_alter_table("gate_result", schema=None) as batch_op:
         batch_op.add_column(sa.Column("low", sa.Float(precision=53), nullable=True))
