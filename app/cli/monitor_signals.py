@@ -86,4 +86,31 @@ def calibrate_command(
     emit(found, as_json=json, human=lambda: say(found.says))
 
 
-__all__ = ["calibrate_command", "show_command"]
+def serving_command(
+    day: Annotated[str | None, typer.Option("--day", help="A day (UTC), as 2013-04-01; default: the newest.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also the signals that are within their limits.")] = False,
+    workspace: WorkspaceDir = None,
+    project: ProjectName = None,
+    json: Json = False,
+) -> None:
+    """Compare a day of the prediction log with the training profile, and logged features with those computed now."""
+    from app.services.monitoring.serving_window import serving_report
+    from app.services.workspaces import open_project
+
+    with opened(workspace) as (place, store):
+        name = chosen_project(place, project)
+        found = serving_report(store, place, open_project(place, name), day=day)
+    shown = [one for one in found.signals if everything or one.breached or one.kind == "serving"]
+
+    def human() -> None:
+        say(found.says)
+        table(
+            ["signal", "now", "limit", "breached", "says"],
+            [(s.name, s.value, s.limit, s.breached, s.says) for s in shown],
+            empty="no signal past its limit: --all shows the others",
+        )
+
+    emit(found, as_json=json, human=human)
+
+
+__all__ = ["calibrate_command", "serving_command", "show_command"]
