@@ -33,6 +33,7 @@ def reference_of(
     """
     import numpy as np
 
+    from app.learning.boosting import fit_and_ask
     from app.monitoring.profiling import Column, Judged, reference_profile
 
     problem, signature, parts = task.run.project.file.problem, divided.signature, divided.parts
@@ -63,7 +64,7 @@ def reference_of(
         out_of_time=later,
     )
     naive = _naive(signature.task, constant)
-    found = reference_profile(signature.task, columns, times, judged, naive=naive)
+    found = reference_profile(signature.task, columns, times, judged, naive=naive, fit=fit_and_ask)
     return {
         **found,
         "window": parts.train_window.as_json(),
