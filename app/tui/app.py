@@ -282,6 +282,26 @@ class ControlRoom(App[None]):
 
         await ask_undo(self)
 
+    def do_retrain_ask(self) -> None:
+        """Ask for a retrain of the project, from any pane."""
+        project = self.only_project()
+        if project is None:
+            self.say("which project? trainmaster feedback retrain --project NAME")
+            return
+        from app.tui.dialogs.feedback import ask_retrain
+
+        ask_retrain(self, project)
+
+    def do_replay_next(self) -> None:
+        """Let the next month of the sample year arrive."""
+        project = self.only_project()
+        if project is None:
+            self.say("which project? trainmaster replay --project NAME")
+            return
+        from app.tui.dialogs.feedback import next_month
+
+        next_month(self, project)
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: every action that holds here, and the themes."""
         if not isinstance(screen, PlaceScreen):
