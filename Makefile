@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed-from-lock
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo test check lint types test-fast test-rest test-screens test-services versions faults bench screenshots setup lock clean
+.PHONY: demo test check lint types packages test-fast test-rest test-screens test-services test-stories versions faults bench screenshots setup lock clean
 
 demo: setup
 	$(BIN)/trainmaster demo flight-demo
@@ -43,15 +43,24 @@ test-rest: setup
 	$(BIN)/python -m pytest $(FAST) --ignore=tests/tui
 
 test-screens: setup
-	$(BIN)/python -m pytest $(FAST) tests/tui
+	$(BIN)/python -m pytest -p no:schemathesis $(FAST) tests/tui
 
-test-services: setup
+SERVICES = -q -m "services and not faults and not speed"
+STORIES = tests/test_readme.py tests/test_steps.py
+
+packages: setup
 	.ci/packages
-	$(BIN)/python -m pytest -q -m "services and not faults and not speed"
 
-# Real services wait more than they compute, so they run beside the rest; each part prints when it has ended.
+test-stories: packages
+	$(BIN)/python -m pytest $(SERVICES) $(STORIES)
+
+test-services: packages
+	$(BIN)/python -m pytest $(SERVICES) tests $(STORIES:%=--ignore=%)
+
+# Real services wait as much as they compute, so three parts run side by side on two cores, the longest first; each
+# prints when it has ended.
 test: setup
-	$(MAKE) --jobs=2 --output-sync=target test-services test-rest test-screens types lint
+	$(MAKE) --jobs=3 --output-sync=target test-stories test-rest test-services test-screens types lint
 
 # The fast tests on the other Pythons that are installed here, each in an environment of its own.
 versions:

@@ -36,8 +36,8 @@ PROJECT = "bench"
 START_S = 180.0
 
 
-def make_model(file: Path, *, seed: int = 7) -> tuple[list[dict[str, float]], list[float]]:
-    """Write a model of 300 trees; gives 200 records and its answers."""
+def make_model(file: Path, *, seed: int = 7, trees: int = TREES) -> tuple[list[dict[str, float]], list[float]]:
+    """Write a model of some trees; gives 200 records and its answers."""
     import lightgbm
 
     random = np.random.default_rng(seed)
@@ -45,7 +45,7 @@ def make_model(file: Path, *, seed: int = 7) -> tuple[list[dict[str, float]], li
     truth = (rows[:, 0] + rows[:, 1] * rows[:, 2] + random.normal(size=len(rows)) > 0).astype(int)
     settings = {"objective": "binary", "num_leaves": 31, "verbosity": -1, "seed": seed, "num_threads": 2}
     data = lightgbm.Dataset(rows, truth, feature_name=list(NAMES))
-    booster = lightgbm.train(settings, data, TREES)
+    booster = lightgbm.train(settings, data, trees)
     booster.save_model(file)
     asked = rows[:200]
     records = [dict(zip(NAMES, map(float, row), strict=True)) for row in asked]

@@ -1,4 +1,4 @@
-"""The deploy flow: package checked, proven in a child process, switched in one transaction."""
+"""The deploy flow: package checked, proven in a child, served for real, tried, switched in one transaction."""
 
 from app.learning.canary import ChildVerdict
 from app.services import registry
@@ -19,17 +19,32 @@ def canary(task: TaskContext, candidate: Candidate) -> ChildVerdict:
     return registry.prove(task, candidate)
 
 
+@stage("smoke")
+def smoke(task: TaskContext, candidate: Candidate) -> None:
+    """The stored answers, from the real server."""
+    registry.serve(task, candidate)
+
+
+@stage("rollout")
+def rollout(task: TaskContext, candidate: Candidate) -> None:
+    """Shadow and canary, for the time that the charter asks."""
+    registry.roll_out(task, candidate)
+
+
 @stage("switch")
 def switch(task: TaskContext, candidate: Candidate, verdict: ChildVerdict) -> Switched:
     """Production moves, or stays."""
     return registry.switch(task, candidate, verdict)
 
 
-@flow("deploy", stages=3)
+@flow("deploy", stages=5)
 def deploy(run: RunContext) -> dict[str, object]:
     """Put a version into production (parameters: version, reason), or leave everything as it was."""
     candidate = check(run)
-    done = switch(run, candidate, canary(run, candidate))
+    proof = canary(run, candidate)
+    smoke(run, candidate)
+    rollout(run, candidate)
+    done = switch(run, candidate, proof)
     return {
         "model": f"{done.model}/{done.version}",
         "replaced": done.replaced,

@@ -1,6 +1,7 @@
 """The experiment flow: pull, split, fold, search; nothing is registered, the best trial is what `train` begins from."""
 
 from app.services import experiments
+from app.services.admission import admit_search
 from app.services.experiments import Divided, Opened, Pulled, Searched
 from app.services.running import RunContext, TaskContext
 from flows.harness import flow, main, stage
@@ -30,7 +31,7 @@ def search(task: TaskContext, opened: Opened, divided: Divided) -> Searched:
     return experiments.search(task, opened, divided)
 
 
-@flow("experiment", stages=4)
+@flow("experiment", stages=4, on_start=admit_search)
 def experiment(run: RunContext) -> dict[str, object]:
     """Search for the best learner and its hyperparameters on the training rows."""
     pulled = pull(run)

@@ -11,7 +11,10 @@ from flows.harness import flow, main, stage
 @stage("predict")
 def answer(task: TaskContext, window: tuple[datetime | None, datetime | None] | None) -> dict[str, object]:
     """The batch."""
-    return predictions.predict(task, window=window)
+    size = task.run.parameters.get("piece_rows")
+    if size is not None and (not str(size).isdecimal() or int(str(size)) < 1):
+        raise Usage("parameter piece_rows is not a number of rows", next_step="piece_rows=65536")
+    return predictions.predict(task, window=window, piece_rows=None if size is None else int(str(size)))
 
 
 @flow("predict", stages=1)

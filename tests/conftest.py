@@ -1,5 +1,6 @@
 """Fixtures that every floor's tests share: an empty workspace and its store."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from app.domain.workspace import Workspace
 from app.services.workspaces import make_workspace, open_store
 from app.store.engine import Store
 
+os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # a project's own tests, run by ours, need none: 3 s each time
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")  # the machine is shared: how long an example takes says nothing about the code
 

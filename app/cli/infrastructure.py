@@ -52,6 +52,11 @@ def status_command(workspace: WorkspaceDir = None, json: Json = False) -> None:
     with opened(workspace) as (_, store):
         rows = infrastructure.status(store)
     emit([_as_json(row) for row in rows], as_json=json, human=lambda: _print(rows))
+    for row in rows:
+        if row.silent_s is not None:
+            say(
+                f"alarm: {row.service} has said nothing for {row.silent_s:,.0f} s; trainmaster down, then up, ends that"
+            )
 
 
 def start_services(workspace: WorkspaceDir) -> float:
@@ -73,7 +78,7 @@ def _show(bar: Bar, waiting: "Waiting") -> None:
 def _as_json(row: "ServiceStatus") -> dict[str, object]:
     return {
         "service": row.service, "state": row.state, "pid": row.pid, "since": row.since, "detail": row.detail,
-        "restarts": row.restarts,
+        "restarts": row.restarts, "silent_s": row.silent_s,
     }  # fmt: skip
 
 

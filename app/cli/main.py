@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from app import __version__
 from app.domain.errors import TrainmasterError
+from app.domain.roles import COMMANDS as NEEDS
 from app.domain.text import visible
 from app.domain.workspace import Workspace
 
@@ -30,12 +31,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("registry:commands", "Model versions, promotion and rollback."),
     "ci": ("ci:commands", "Check a commit and deliver it as a bundle that automated runs execute."),
     "predict": ("predictions:commands", "Ask the gateway by record or entity; predict in batch."),
+    "serve": ("serving:commands", "Take a version to a container, to Kubernetes or to KServe."),
     "monitor": ("monitoring:monitor", "Compare the newest window with the training profile."),
     "alerts": ("alerts:commands", "Alerts: list, acknowledge, mute, resolve, assign, explain."),
     "feedback": ("feedback:commands", "What alerts ask of whom, and the decisions about retrains."),
     "replay": ("replay:replay", "Let the next month of the sample year arrive."),
     "lineage": ("lineage:command", "What a thing came from, and what came from it."),
     "audit": ("audit:commands", "Who did what: list, and verify the chain."),
+    "people": ("people:command", "Who may do what here."),
     "keys": ("keys:command", "The keys of the control room."),
     "store": ("store:commands", "Check, back up and restore the store."),
 }
@@ -60,12 +63,31 @@ class LazyGroup(TyperGroup):
         module, attribute = COMMANDS[cmd_name][0].split(":")
         found = typer.main.get_command(getattr(importlib.import_module(f"app.cli.{module}"), attribute))
         found.name = cmd_name
+        _guard(found, cmd_name)
         return found
 
     def format_commands(self, ctx, formatter) -> None:  # type: ignore[no-untyped-def]
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, says) for name, (_, says) in COMMANDS.items()])
+
+
+def _guard(command: Any, words: str) -> None:
+    """Let a command run only for people whose role may, by the one table of `app.domain.roles`."""
+    for name, each in getattr(command, "commands", {}).items():
+        _guard(each, f"{words} {name}")
+    if words not in NEEDS or command.callback is None:
+        return
+    act = command.callback
+
+    def guarded(**given: Any) -> Any:
+        from app.cli.session import current_workspace
+        from app.services.people import require_command
+
+        require_command(current_workspace(given.get("workspace")), words)
+        return act(**given)
+
+    command.callback = guarded
 
 
 root = typer.Typer(
@@ -80,12 +102,15 @@ root = typer.Typer(
 def trainmaster(
     context: typer.Context,
     workspace: str = typer.Option("", "--workspace", "-w", help="The workspace; default: the nearest one upward."),
+    as_person: str = typer.Option("", "--as", help="Who acts; default: TRAINMASTER_ACTOR, or the user of the system."),
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
     """The whole life of a model in one terminal; without a command the control room opens."""
     if version:
         typer.echo(__version__)
         raise typer.Exit
+    if as_person:
+        os.environ["TRAINMASTER_ACTOR"] = as_person
     if workspace:
         os.environ["TRAINMASTER_WORKSPACE"] = workspace
     if context.invoked_subcommand is None:

@@ -50,3 +50,36 @@ def dashboard(
         return
     out.write_text(text, encoding="utf-8")
     say(f"wrote {out}: import it into Grafana, with a Prometheus that scrapes the gateway's /metrics")
+
+
+@monitor.command()
+def limit(
+    signal: Annotated[str, typer.Argument(help="The signal, such as auc or psi.temp.")],
+    value: Annotated[float, typer.Argument(help="The limit.")],
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Why; needed to set it.")] = "",
+    only_try: Annotated[bool, typer.Option("--try", help="Only say what it would have done.")] = False,
+    workspace: WorkspaceDir = None,
+    project: ProjectName = None,
+    json: Json = False,
+) -> None:
+    """Set the limit of a signal in project.toml, and say how many alerts it would have given so far."""
+    from app.domain.errors import Usage
+    from app.services.monitoring.thresholds import set_limit, try_limit
+    from app.services.workspaces import actor
+
+    with opened(workspace) as (place, store):
+        name = chosen_project(place, project)
+        found = try_limit(store.reader, place, name, signal, value)
+        says = f"{signal} {value:g} would have given {found.says}"
+        if not only_try:
+            if not reason.strip():
+                raise Usage("a limit needs a reason", next_step=f"trainmaster monitor limit {signal} {value:g} --try")
+            says = f"{set_limit(store, place, name, signal, value, by=actor(), reason=reason).says}; {says}"
+    emit(
+        {
+            "signal": signal, "limit": value, "set": not only_try, "windows": found.windows, "past": found.past,
+            "alarms": found.alarms, "says": says,
+        },
+        as_json=json,
+        human=lambda: say(says),
+    )  # fmt: skip

@@ -7,8 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.render import emit, fields
-from app.cli.session import Json, ProjectName, WorkspaceDir, chosen_project, current_workspace, group, opened
+from app.cli.render import emit, fields, short_time, table
+from app.cli.session import (
+    Json,
+    Limit,
+    ProjectName,
+    WorkspaceDir,
+    chosen_project,
+    current_workspace,
+    group,
+    opened,
+    reading,
+)
 from app.cli.waiting import run_flow
 from app.domain.errors import BadInput, NotFound
 from app.domain.text import visible
@@ -98,15 +108,31 @@ def _show(answer: dict[str, object], *, json: bool) -> None:
 
 
 @commands.command()
-def batch(workspace: WorkspaceDir = None, project: ProjectName = None, json: Json = False) -> None:
-    """Predict what is newer than the last batch with the production version."""
+def batch(
+    workspace: WorkspaceDir = None,
+    project: ProjectName = None,
+    begin: Annotated[
+        str | None, typer.Option("--from", help="Event times from here on (ISO 8601, with a zone).")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Event times before this.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Also write the rows to this .parquet or .csv.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Predict what is newer than the last batch, or a window, with the production version; goes on after a kill."""
+    from app.services.predictions.writing import require_kind, write_batch
     from app.store.queries import runs, serving
 
+    if out is not None:
+        require_kind(out)
+    window: dict[str, object] = {name: text for name, text in (("from", begin), ("to", end)) if text is not None}
     with opened(workspace) as (place, store):
         name = chosen_project(place, project)
-        row = run_flow(place, store, name, "predict", quiet=json)
+        row = run_flow(place, store, name, "predict", window, quiet=json)
         made = next((one for one in serving.prediction_batches(store.reader, project=name) if one.run == row.key), None)
         tasks = runs.tasks_of(store.reader, row.key)
+        written = write_batch(store, made.key, out) if made is not None and out is not None else None
     shown: dict[str, object] = {"run": row.key, "state": row.state, "says": tasks[-1].says if tasks else ""}
     if made is not None:
         shown |= {
@@ -116,4 +142,47 @@ def batch(workspace: WorkspaceDir = None, project: ProjectName = None, json: Jso
             "from": made.window_from,
             "to": made.window_to,
         }
+    if written is not None:
+        shown["file"] = str(written.path)
     emit(shown, as_json=json, human=lambda: fields(shown))
+
+
+@commands.command("batches")
+def list_batches(
+    workspace: WorkspaceDir = None, project: ProjectName = None, limit: Limit = 20, json: Json = False
+) -> None:
+    """List the batches, newest first."""
+    from app.store.queries import serving
+
+    with reading(workspace) as (_, reader):
+        rows = serving.prediction_batches(reader, project=project, limit=limit)
+    emit(
+        rows,
+        as_json=json,
+        human=lambda: table(
+            ["batch", "project", "version", "features", "rows", "from", "to", "made", "run"],
+            [
+                (
+                    row.key, row.project, f"v{row.version}", f"v{row.features_version}", row.rows,
+                    short_time(row.window_from), short_time(row.window_to), short_time(row.created_at), row.run,
+                )
+                for row in rows
+            ],
+            empty="no batch was predicted yet; predict one: trainmaster predict batch",
+        ),
+    )  # fmt: skip
+
+
+@commands.command("write")
+def write(
+    key: Annotated[str, typer.Argument(help="The batch (trainmaster predict batches).")],
+    out: Annotated[Path, typer.Argument(help="A file that ends in .parquet or .csv.")],
+    workspace: WorkspaceDir = None,
+    json: Json = False,
+) -> None:
+    """Write a batch's rows to a file: absent or whole."""
+    from app.services.predictions.writing import write_batch
+
+    with opened(workspace) as (_, store):
+        written = write_batch(store, key, out)
+    emit(written, as_json=json, human=lambda: print(written.says))

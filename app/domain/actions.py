@@ -2,18 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from app.domain.errors import BadInput
-
-
-class Permission(StrEnum):
-    """What a person must be allowed to do before an action runs."""
-
-    VIEW = "view"
-    OPERATE = "operate"
-    PROMOTE = "promote"
-
+from app.domain.roles import Permission
 
 EVERYWHERE, LIST = "everywhere", "list"
 OVERVIEW, DATA, RUNS, RUN, COMPARE = "overview", "data", "runs", "run", "compare"
@@ -75,7 +66,7 @@ PLACES = (
 )
 """The places that work, in the order of the lifecycle."""
 
-OPERATE, PROMOTE = Permission.OPERATE, Permission.PROMOTE
+OPERATE, PROMOTE, APPROVE = Permission.OPERATE, Permission.PROMOTE, Permission.APPROVE
 
 ACTIONS: tuple[Action, ...] = (
     *(Action(f"go.{place.name}", place.key, place.title) for place in PLACES),
@@ -103,6 +94,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("retrain.ask", "R", "retrain by hand", needs=OPERATE),
     Action("replay.next", "M", "next month of the sample year", needs=OPERATE),
+    Action("undo.redo", "Z", "redo what was undone", needs=PROMOTE),
     Action("list.up", "k", "row up", on=(LIST,), also=("up",)),
     Action("list.down", "j", "row down", on=(LIST,), also=("down",)),
     Action("list.page-up", "pageup", "page up", on=(LIST,)),
@@ -133,25 +125,53 @@ ACTIONS: tuple[Action, ...] = (
         "ingest (sources) or build (features)",
         on=(DATA,),
         short="ingest or build",
-        needs=OPERATE,
+        needs=Permission.DATA,
         weight=12,
     ),
-    Action("data.import", "i", "import a file into the source", on=(DATA,), short="import", needs=OPERATE, weight=7),
+    Action(
+        "data.import", "i", "import a file into the source", on=(DATA,), short="import", needs=Permission.DATA, weight=7
+    ),
     Action("snapshot.compare", "c", "compare two marked snapshots", on=("snapshots",), short="compare", weight=11),
     Action(
-        "contract.agree", "a", "sign the contract for a role", on=("contract",), short="sign", needs=OPERATE, weight=11
+        "contract.agree",
+        "a",
+        "sign the contract for a role",
+        on=("contract",),
+        short="sign",
+        needs=Permission.CHARTER,
+        weight=11,
     ),
     Action(
-        "quarantine.repair", "e", "repair a row's values", on=("quarantine",), short="repair", needs=OPERATE, weight=15
+        "quarantine.repair",
+        "e",
+        "repair a row's values",
+        on=("quarantine",),
+        short="repair",
+        needs=Permission.DATA,
+        weight=15,
     ),
-    Action("quarantine.release", "a", "release rows", on=("quarantine",), short="release", needs=OPERATE, weight=14),
     Action(
-        "quarantine.reject", "x", "reject rows for good", on=("quarantine",), short="reject", needs=OPERATE, weight=13
+        "quarantine.release", "a", "release rows", on=("quarantine",), short="release", needs=Permission.DATA, weight=14
     ),
-    Action("ticket.open", "e", "write a ticket", on=("tickets",), short="write", needs=OPERATE, weight=15),
-    Action("ticket.take", "a", "take a ticket", on=("tickets",), short="take", needs=OPERATE, weight=14),
     Action(
-        "ticket.close", "x", "close a ticket with an answer", on=("tickets",), short="close", needs=OPERATE, weight=13
+        "quarantine.reject",
+        "x",
+        "reject rows for good",
+        on=("quarantine",),
+        short="reject",
+        needs=Permission.DATA,
+        weight=13,
+    ),
+    Action("ticket.open", "e", "write a ticket", on=("tickets",), short="write", needs=Permission.CHARTER, weight=15),
+    Action("ticket.take", "a", "take a ticket", on=("tickets",), short="take", needs=Permission.DATA, weight=14),
+    Action(
+        "ticket.close",
+        "x",
+        "close a ticket with an answer",
+        on=("tickets",),
+        short="close",
+        needs=Permission.DATA,
+        weight=13,
     ),
     Action(
         "features.test",
@@ -200,6 +220,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("compare.left", "left", "run to the left", on=(COMPARE,)),
     Action("compare.right", "right", "run to the right", on=(COMPARE,), weight=10, short="next run"),
     Action("model.promote", "p", "promote", on=(REGISTRY,), needs=PROMOTE, weight=12),
+    Action("model.approve", "a", "approve", on=(REGISTRY,), needs=APPROVE, weight=11),
+    Action("model.test", "t", "test the gates again", on=(REGISTRY,), needs=OPERATE, weight=10, short="test gates"),
+    Action("model.compare", "c", "compare with production", on=(REGISTRY,), weight=8, short="compare"),
+    Action("model.lineage", "g", "lineage", on=(REGISTRY,), weight=7),
+    Action("model.retire", "x", "retire, or bring back", on=(REGISTRY,), needs=PROMOTE, weight=6, short="retire"),
     Action(
         "serving.test", "t", "ask with a stored record", on=(SERVING,), needs=OPERATE, weight=13, short="sample request"
     ),
@@ -214,15 +239,39 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("serving.logs", "l", "the log of the deploy run", on=(SERVING,), weight=7, short="logs"),
     Action("alert.acknowledge", "a", "acknowledge", on=(MONITORING,), needs=OPERATE, weight=12),
+    Action(
+        "monitor.threshold",
+        "e",
+        "edit a limit, with its back-test",
+        on=(MONITORING,),
+        needs=OPERATE,
+        weight=9,
+        short="limit",
+    ),
+    Action(
+        "alert.resolve", "x", "resolve an alert by hand", on=(MONITORING,), needs=OPERATE, weight=7, short="resolve"
+    ),
     Action("monitor.retrain", "r", "retrain", on=(MONITORING,), needs=OPERATE, weight=11),
     Action("monitor.test", "t", "test now", on=(MONITORING,), needs=OPERATE, weight=10),
     Action(
-        "service.up", "r", "start the services", on=(INFRASTRUCTURE,), needs=OPERATE, weight=12, short="start services"
+        "service.up",
+        "r",
+        "start the services",
+        on=(INFRASTRUCTURE,),
+        needs=Permission.SERVICES,
+        weight=12,
+        short="start services",
     ),
-    Action("ci.run", "r", "check the newest commit", on=(CI,), needs=OPERATE, weight=12, short="check HEAD"),
+    Action("ci.run", "r", "check the newest commit", on=(CI,), needs=Permission.CI, weight=12, short="check HEAD"),
     Action("ci.logs", "l", "logs", on=(CI,), weight=10),
     Action(
-        "service.down", "x", "stop the services", on=(INFRASTRUCTURE,), needs=OPERATE, weight=11, short="stop services"
+        "service.down",
+        "x",
+        "stop the services",
+        on=(INFRASTRUCTURE,),
+        needs=Permission.SERVICES,
+        weight=11,
+        short="stop services",
     ),
 )
 

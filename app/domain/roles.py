@@ -1,6 +1,9 @@
-"""The seven roles of the reference architecture (Kreuzberger, Kühl, Hirschl 2023)."""
+"""The seven roles of the reference architecture (Kreuzberger, Kühl, Hirschl 2023), and what each of them may do."""
 
+from collections.abc import Collection, Iterable
 from enum import StrEnum
+
+from app.domain.errors import Refused
 
 
 class Role(StrEnum):
@@ -33,3 +36,84 @@ _TITLES = {
     Role.DEVOPS: "DevOps engineer",
     Role.ML_ENGINEER: "ML engineer",
 }
+
+
+class Permission(StrEnum):
+    """What a person must be allowed to do before an action runs."""
+
+    VIEW = "view"
+    CHARTER = "charter"
+    DATA = "data"
+    OPERATE = "operate"
+    CI = "ci"
+    APPROVE = "approve"
+    PROMOTE = "promote"
+    SERVICES = "services"
+
+
+R1, R2, R3, R4, R5, R6, R7 = Role
+MATRIX: dict[Permission, frozenset[Role]] = {
+    Permission.VIEW: frozenset(Role),
+    Permission.CHARTER: frozenset({R1, R2, R3, R4, R7}),
+    Permission.DATA: frozenset({R3, R4, R7}),
+    Permission.OPERATE: frozenset({R3, R4, R5, R6, R7}),
+    Permission.CI: frozenset({R5, R6, R7}),
+    Permission.APPROVE: frozenset({R1, R2, R3, R6, R7}),
+    Permission.PROMOTE: frozenset({R6, R7}),
+    Permission.SERVICES: frozenset({R2, R6, R7}),
+}
+"""Who may do what: the one matrix that command line and control room enforce."""
+
+
+def may(roles: Iterable[Role], needs: Permission) -> bool:
+    """Whether one of the roles is allowed something.
+
+    >>> may([Role.DATA_SCIENTIST], Permission.PROMOTE), may([Role.ML_ENGINEER], Permission.PROMOTE)
+    (False, True)
+    """
+    return bool(MATRIX[needs].intersection(roles))
+
+
+def require(person: str, roles: Collection[Role], needs: Permission, act: str) -> None:
+    """Raise Refused naming the roles that may, and the next command.
+
+    >>> require("ana", [Role.ML_ENGINEER], Permission.PROMOTE, "promote")
+    """
+    if may(roles, needs):
+        return
+    allowed = ", ".join(f"{role} ({role.words})" for role in sorted(MATRIX[needs]))
+    mine = ", ".join(sorted(roles)) or "no role"
+    raise Refused(
+        f"{person} has {mine}: {act} needs {allowed}",
+        where="[people] in trainmaster.toml",
+        next_step="trainmaster people, which says who may; [people] in trainmaster.toml gives roles",
+    )
+
+
+COMMANDS: dict[str, Permission] = {
+    **dict.fromkeys(
+        ("data secret", "data receive", "data ingest", "data import", "data quarantine repair", "data test",
+         "data quarantine release", "data quarantine reject", "data tickets take", "data tickets resolve"),
+        Permission.DATA,
+    ),
+    **dict.fromkeys(("data agree", "data tickets open"), Permission.CHARTER),
+    **dict.fromkeys(
+        ("features build", "features compact", "features prune", "features test", "features materialize",
+         "features verify-skew", "features training-set create", "train ablate", "train run", "train search",
+         "runs cancel", "runs reproduce", "runs note", "runs tag", "runs archive", "runs baseline", "runs import",
+         "predict record", "predict entity", "predict batch", "monitor run", "monitor backtest", "monitor calibrate",
+         "alerts ack", "alerts mute", "alerts resolve", "alerts assign", "models test", "models export", "replay"),
+        Permission.OPERATE,
+    ),
+    **dict.fromkeys(("ci run", "ci install-hook", "ci sample"), Permission.CI),
+    **dict.fromkeys(("models approve", "models waive"), Permission.APPROVE),
+    **dict.fromkeys(
+        ("models promote", "models rollback", "models undo", "models alias", "models stage"), Permission.PROMOTE
+    ),
+    **dict.fromkeys(
+        ("up", "down", "store backup", "store restore", "store export", "store gc"), Permission.SERVICES
+    ),
+}  # fmt: skip
+"""Command -> what it needs; a command that is not named here changes nothing and asks to see alone."""
+
+__all__ = ["COMMANDS", "MATRIX", "Permission", "Role", "may", "require"]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -119,14 +119,29 @@ def labelled(spine: Spine, target: str) -> Spine:
     return spine.only(known.to_numpy())
 
 
+class Source(Protocol):
+    """Where the rows of a table come from: all of them, or at least those that a piece of the spine can meet."""
+
+    def read(self, table: Pinned, columns: Sequence[str]) -> pa.Table:
+        """Some columns of a table's rows, in stored order."""
+
+
+class Whole:
+    """Every row of a table."""
+
+    def read(self, table: Pinned, columns: Sequence[str]) -> pa.Table:
+        """All rows."""
+        return offline.read(table.folder, table.version, columns)
+
+
 def with_features(
-    spine: Spine, tables: Iterable[Pinned], labels: Labels
+    spine: Spine, tables: Iterable[Pinned], labels: Labels, source: Source | None = None
 ) -> tuple[pd.DataFrame, list[tuple[str, ViewColumn]]]:
     """The spine with the columns of every view beside it, as known at its event time."""
-    tables = list(tables)
+    tables, source = list(tables), source or Whole()
     parts: dict[str, pd.Series] = {str(name): spine.frame[name] for name in spine.frame.columns}
     found: list[tuple[str, ViewColumn]] = []
-    facts = Facts.of_tables(tables)
+    facts = Facts.of_tables(tables, source)
     keyed = _coded(spine.frame, tables, labels)
     for table in tables:
         found.extend((table.name, column) for column in table.columns)
@@ -134,7 +149,7 @@ def with_features(
             computed = windowed(keyed, table, labels, facts)
             parts.update({str(name): computed[name] for name in computed.columns})
             continue
-        stored = _stored(table)
+        stored = _stored(table, source)
         rows = _typed(stored, table)
         if table.event_time is not None and labels.event_time is not None:
             at = as_of.positions(
@@ -215,10 +230,11 @@ class Facts:
     """The facts of all views over history, each table read once, and the numbers of its key columns."""
 
     needed: Mapping[tuple[Path, int], tuple[str, ...]]
+    source: Source
     _read: dict[tuple[Path, int], tuple[pd.DataFrame, dict[str, as_of.Codes]]] = field(default_factory=dict)
 
     @classmethod
-    def of_tables(cls, tables: Iterable[Pinned]) -> Self:
+    def of_tables(cls, tables: Iterable[Pinned], source: Source | None = None) -> Self:
         """What each table of facts will be asked for."""
         needed: dict[tuple[Path, int], dict[str, None]] = {}
         for table in tables:
@@ -228,13 +244,13 @@ class Facts:
                 needed.setdefault((table.folder, table.version), {}).update(
                     dict.fromkeys([*table.entity, *times, *taken])
                 )
-        return cls({key: tuple(names) for key, names in needed.items()})
+        return cls({key: tuple(names) for key, names in needed.items()}, source or Whole())
 
     def of_table(self, table: Pinned) -> tuple[pd.DataFrame, dict[str, as_of.Codes]]:
         """The rows of one table and the numbers of its key columns so far, for one spine."""
         key = (table.folder, table.version)
         if key not in self._read:
-            self._read[key] = (offline.read(table.folder, table.version, self.needed[key]).to_pandas(), {})
+            self._read[key] = (self.source.read(table, self.needed[key]).to_pandas(), {})
         return self._read[key]
 
 
@@ -255,10 +271,10 @@ def windowed(spine: pd.DataFrame, table: Pinned, labels: Labels, facts: Facts | 
     )
 
 
-def _stored(table: Pinned) -> pa.Table:
+def _stored(table: Pinned, source: Source) -> pa.Table:
     times = [time for time in (table.event_time, table.created_time) if time is not None]
     needed = list(dict.fromkeys([*table.entity, *times, *(column.name for column in table.columns)]))
-    return offline.read(table.folder, table.version, needed)
+    return source.read(table, needed)
 
 
 def _typed(rows: pa.Table, table: Pinned) -> pd.DataFrame:

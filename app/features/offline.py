@@ -159,7 +159,9 @@ def schema_of(folder: Path, version: int) -> pa.Schema:
     """The columns of a version, under their own names."""
     from deltalake import DeltaTable
 
-    return pa.schema([(_original(field), field.type) for field in _fields(DeltaTable(str(folder), version=version))])
+    return pa.schema(
+        [(original_name(field), field.type) for field in fields_of(DeltaTable(str(folder), version=version))]
+    )
 
 
 def rows_of(folder: Path, version: int) -> int:
@@ -173,8 +175,8 @@ def rows_of(folder: Path, version: int) -> int:
 def _read(
     folder: Path, table: "DeltaTable", columns: Sequence[str] | None, parts: Collection[str] | None, keep: str | None
 ) -> pa.Table:
-    fields = _fields(table)
-    stored = {_original(field): field.name for field in fields}
+    fields = fields_of(table)
+    stored = {original_name(field): field.name for field in fields}
     wanted = list(stored) if columns is None else list(columns)
     missing = [name for name in wanted if name not in stored]
     if missing:
@@ -188,7 +190,7 @@ def _read(
         pa.table({name: piece[name].cast(kinds[name]) for name in names})
         if keep is None
         else piece.select(names).append_column(keep, pa.array([str(action[PART])] * piece.num_rows))
-        for action in _in_order(folder, table)
+        for action in files_in_order(folder, table)
         if parts is None or action[PART] in parts
         for piece in [pq.ParquetFile(folder / str(action["path"])).read(columns=names)]
     ]
@@ -219,7 +221,7 @@ def storable(frame: pd.DataFrame) -> pa.Table:
 
 def named(rows: pa.Table) -> pa.Table:
     """Storable rows under the names that readers see."""
-    return rows.rename_columns([_original(field) for field in rows.schema]).replace_schema_metadata(None)
+    return rows.rename_columns([original_name(field) for field in rows.schema]).replace_schema_metadata(None)
 
 
 def joined(pieces: Sequence[pa.Table]) -> pa.Table:
@@ -294,7 +296,7 @@ def _untyped(rows: pa.Table) -> pa.Table:
     return rows
 
 
-def _in_order(folder: Path, table: "DeltaTable") -> list[dict[str, object]]:
+def files_in_order(folder: Path, table: "DeltaTable") -> list[dict[str, object]]:
     """The files of a version: by part in the order of its commit, then by name."""
     files = _files(table)
     log = folder / "_delta_log" / f"{table.version():020}.json"
@@ -339,12 +341,12 @@ def _newest(folder: Path) -> "DeltaTable":
     return DeltaTable(str(folder))
 
 
-def _fields(table: "DeltaTable") -> list[pa.Field]:
+def fields_of(table: "DeltaTable") -> list[pa.Field]:
     """The columns that readers see, under their stored names."""
     return [field for field in pa.schema(table.schema().to_arrow()) if field.name != PART]
 
 
-def _original(field: pa.Field) -> str:
+def original_name(field: pa.Field) -> str:
     name: bytes = (field.metadata or {}).get(ORIGINAL.encode(), field.name.encode())
     return name.decode()
 

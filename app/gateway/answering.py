@@ -17,9 +17,10 @@ from app.domain.workspace import Workspace
 from app.gateway.entities import Entities
 from app.gateway.explaining import explained
 from app.gateway.hot import Hot, routes_of
-from app.gateway.log import Answered, PredictionLog
+from app.gateway.log import PredictionLog
 from app.gateway.metrics import Metrics
 from app.gateway.models import Models, Served
+from app.gateway.parts import Answered
 from app.gateway.protocols import Asked, Protocol
 from app.gateway.records import Malformed, check_records
 from app.gateway.settings import Settings

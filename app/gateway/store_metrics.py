@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from app.store.columns import parse_utc
+from app.store.moments import parse_utc
 from app.store.queries.health import health_signals, heartbeats
 from app.store.queries.monitoring import reports, signals_of
 from app.store.reader import Reader

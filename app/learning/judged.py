@@ -73,9 +73,10 @@ class Judged:
         import pyarrow.parquet as pq
 
         try:
-            table = pq.read_table(io.BytesIO(content))
+            # no pool of threads: this may run in a process that was forked from one that had them
+            table = pq.ParquetFile(io.BytesIO(content), pre_buffer=False).read(use_threads=False)
             facts = json.loads((table.schema.metadata or {})[META.encode()])
-            frame = table.to_pandas()
+            frame = table.to_pandas(use_threads=False)
             task, constant, rows = Task(facts["task"]), tuple(float(x) for x in facts["constant"]), int(facts["rows"])
             names = [name for name in frame.columns if str(name).startswith(PREDICTED)]
             predicted = np.ascontiguousarray(frame[names].to_numpy(dtype=np.float64))

@@ -7,12 +7,15 @@ rows x features x rounds / threads. The interval's width is what earlier estimat
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
-BASE_RSS = 420 << 20
+BASE_RSS = 220 << 20
 """A training process before it reads a row: interpreter, numpy, pandas, pyarrow, LightGBM."""
+OTHER_S, OTHER_S_PER_ROW = 0.9, 6e-6
+"""What a run does beside the fit where none has been seen: seconds, and seconds a row."""
 BASE_GPU = 600 << 20
 NORMAL_90 = 1.645
-WIDTH = {"small fits": 0.45, "past runs": 0.25}
+WIDTH = {"small fits": 0.8, "past runs": 0.25}
 """Half the width of a 90 % interval, in logarithms, before anything is known about the errors."""
 
 
@@ -99,6 +102,23 @@ def by_small_fits(fits: Sequence[SmallFit], wanted: Shape, other_s: float) -> fl
     return other_s + wanted.rounds * (start + slope * wanted.rows * speed_up)
 
 
+def beside_the_fit(rows: int, runs: Sequence[PastRun] = ()) -> float:
+    """Seconds of a run that are none of its fit: the median of what earlier runs on this machine took, by their rows.
+
+    >>> beside_the_fit(1000, [PastRun(Shape(1000, 10, 100, 2), 5.0, 4.0, 1 << 30)])
+    1.0
+    """
+    if not runs:
+        return OTHER_S + OTHER_S_PER_ROW * rows
+    seen = [(run.seconds - run.fit_seconds) * _grown(rows, run) for run in runs]
+    return max(0.0, median(seen))
+
+
+def _grown(rows: int, run: PastRun) -> float:
+    """How the seconds beside the fit grow: half of them with the rows."""
+    return 0.5 + 0.5 * rows / max(1, run.shape.rows)
+
+
 def by_past_runs(runs: Sequence[PastRun], wanted: Shape) -> float:
     """Seconds of a run like earlier ones; runs of nearly the same shape count more.
 
@@ -109,7 +129,7 @@ def by_past_runs(runs: Sequence[PastRun], wanted: Shape) -> float:
     weights, scaled = [], []
     for run in runs:
         ratio = wanted.work / run.shape.work
-        rest = (run.seconds - run.fit_seconds) * (0.5 + 0.5 * wanted.rows / max(1, run.shape.rows))
+        rest = (run.seconds - run.fit_seconds) * _grown(wanted.rows, run)
         scaled.append(math.log(max(1e-3, run.fit_seconds * ratio + rest)))
         weights.append(1.0 / (0.05 + abs(math.log(ratio))))
     return math.exp(sum(w * s for w, s in zip(weights, scaled, strict=True)) / sum(weights))
@@ -124,8 +144,25 @@ def memory(shape: Shape, runs: Sequence[PastRun] = ()) -> float:
     if runs:
         nearest = min(runs, key=lambda run: abs(math.log(max(1, shape.rows) / max(1, run.shape.rows))))
         cells = shape.rows * (shape.features + 6) / max(1, nearest.shape.rows * (nearest.shape.features + 6))
-        return BASE_RSS + max(0.0, nearest.rss_bytes - BASE_RSS) * cells
+        base = min(BASE_RSS, *(run.rss_bytes for run in runs))
+        return base + (nearest.rss_bytes - base) * cells
     return BASE_RSS + shape.rows * ((shape.features + 6) * 8 * 3 + 64)
+
+
+def search_of(run: Interval, fit_share: float, fits: int, rows_share: float) -> Interval:
+    """Seconds of a search whose `fits` learn from `rows_share` of the rows each, from those of one training run.
+
+    >>> search_of(Interval(10.0, 5.0, 20.0), 0.8, fits=30, rows_share=0.5).value
+    122.0
+    """
+    times = (1 - fit_share) + fit_share * fits * rows_share
+    return Interval(run.value * times, run.low * times, run.high * times)
+
+
+def memory_of_search(run: Interval, shape: Shape) -> Interval:
+    """Bytes of a search: those of a training run, the rows laid out for the child, and the child with its bins."""
+    more = BASE_RSS / 2 + shape.rows * (shape.features + 1) * 8 * 2
+    return Interval(run.value + more, run.low + more, run.high + more)
 
 
 def gpu_memory(shape: Shape, device: str) -> int:

@@ -166,7 +166,7 @@ def _estimate_limit(reference: Any, name: MetricName, rows: int, rules: Monitori
     limit = by_hand(rules, f"estimated.{name}")
     if limit is not None:
         return limit
-    away = 3 * reference.deviation(name, rows)
+    away = 3 * float(reference.deviation(name, rows))
     constant = float(reference.constant[name])
     return constant - away if name.direction is Direction.HIGHER else constant + away
 

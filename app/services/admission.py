@@ -32,6 +32,17 @@ def admit(run: RunContext) -> None:
         rounds=whole_parameter(run.parameters, "rounds"),
         version=whole_parameter(run.parameters, "feature_set"),
     )
+    _begin(run, found)
+
+
+def admit_search(run: RunContext) -> None:
+    """The same for a search, whose rows lie in memory twice and whose child fits them."""
+    _begin(
+        run, estimating.estimate_search(run.store, run.project, version=whole_parameter(run.parameters, "feature_set"))
+    )
+
+
+def _begin(run: RunContext, found: Estimated) -> None:
     run.log(f"expected: {found.says}")
     first = _ask(run, found, is_first=True)
     if first.decision is Decision.ADMITTED:
@@ -114,4 +125,4 @@ def _neighbours(session: Session, run_id: int | None) -> list[Neighbour]:
     return [Neighbour(key[:6], needs, uses or 0) for key, needs, uses in rows]
 
 
-__all__: Sequence[str] = ["WAIT", "admit", "serves", "verdict_for"]
+__all__: Sequence[str] = ["WAIT", "admit", "admit_search", "serves", "verdict_for"]

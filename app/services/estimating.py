@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from sqlalchemy import insert, select
@@ -22,10 +22,10 @@ from app.store.tables import Estimate, FeatureSet, Run, Task
 
 LOOKED_AT = 20
 PAST, SMALL = "past runs", "small fits"
+SEARCH = "experiment"
+"""The flow of a search: its figures say nothing about one training."""
 SMALL_ROWS = (1_000, 6_000)
 SMALL_ROUNDS = 5
-OTHER_S, OTHER_S_PER_ROW = 2.0, 6e-6
-"""What a run does beside the fit where none has been seen: seconds, and seconds a row."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ def estimate(
     """What training on a version of the features (default: the newest) will need.
 
     From earlier runs of the project when there are any, else from two small fits of the same width, which take about a
-    second. Raises NotFound before features were built.
+    second, and from what runs of other projects took on this machine beside their fits. Raises NotFound before features
+    were built.
     """
     from app.learning.openmp import usable_threads
 
@@ -89,16 +90,19 @@ def estimate(
     with store.read() as session:
         rows, features = _width(session, project, project_id, version)
         learner = project.file.learner
-        past, tracked = _past(session, project_id, learner.kind)
+        past, tracked = _past(session, learner.kind, project_id)
+        elsewhere, others = ([], []) if past else _past(session, learner.kind, None)
     shape = Shape(rows, features, rounds or learner.rounds, threads or usable_threads())
     device = "cpu" if learner.device == "cpu" or not read_gpus() else learner.device
     basis = PAST if past else SMALL
     if past:
         seconds = engine.by_past_runs(past, shape)
     else:
-        seconds = engine.by_small_fits(small_fits(learner, features), shape, OTHER_S + OTHER_S_PER_ROW * rows)
-    errors = [math.log(one.actual_s / one.predicted_s) for one in tracked if one.actual_s > 0]
-    peaks = [math.log(one.actual_rss_bytes / one.predicted_rss_bytes) for one in tracked if one.actual_rss_bytes]
+        beside = engine.beside_the_fit(rows, elsewhere)
+        seconds = engine.by_small_fits(small_fits(learner, features), shape, beside)
+    seen = tracked or others
+    errors = [math.log(one.actual_s / one.predicted_s) for one in seen if one.actual_s > 0]
+    peaks = [math.log(one.actual_rss_bytes / one.predicted_rss_bytes) for one in seen if one.actual_rss_bytes]
     return Estimated(
         project.name,
         learner.kind,
@@ -106,9 +110,22 @@ def estimate(
         shape,
         basis,
         engine.around(seconds, engine.width_of(errors, basis)),
-        engine.around(engine.memory(shape, past), engine.width_of(peaks, basis)),
+        engine.around(engine.memory(shape, past or elsewhere), engine.width_of(peaks, basis)),
         engine.gpu_memory(shape, device),
         tuple(tracked),
+    )
+
+
+def estimate_search(store: Store, project: OpenProject, *, version: int | None = None) -> Estimated:
+    """The same for a search: its trials in each fold, and the child beside the rows; raises NotFound."""
+    found = estimate(store, project, version=version)
+    rule = project.file.search
+    fits, rows_share = (rule.trials + 1) * rule.folds, 0.5 + 0.5 / (rule.folds + 1)
+    fit_share = max(0.0, 1 - engine.beside_the_fit(found.shape.rows) / found.seconds.value)
+    return replace(
+        found,
+        seconds=engine.search_of(found.seconds, fit_share, fits, rows_share),
+        rss_bytes=engine.memory_of_search(found.rss_bytes, found.shape),
     )
 
 
@@ -177,16 +194,17 @@ def _width(session: Session, project: OpenProject, project_id: int, version: int
     return row.rows, sum(len(record.get("columns", ())) for record in views)
 
 
-def _past(session: Session, project_id: int, learner: str) -> tuple[list[PastRun], list[Tracked]]:
-    """The newest finished runs of a project's learner that had an estimate."""
+def _past(session: Session, learner: str, project_id: int | None) -> tuple[list[PastRun], list[Tracked]]:
+    """The newest finished trainings of a learner that had an estimate: of one project, or of all on this machine."""
     fit = select(col(Task.run_id), col(Task.duration_s)).where(col(Task.name) == "fit").subquery()
     rows = session.execute(
         select(Estimate, col(Run.key), fit.c.duration_s)
         .join(Run, col(Run.id) == col(Estimate.run_id))
         .join(fit, fit.c.run_id == col(Run.id), isouter=True)
         .where(
-            col(Estimate.project_id) == project_id,
             col(Estimate.learner) == learner,
+            *([] if project_id is None else [col(Estimate.project_id) == project_id]),
+            col(Run.flow) != SEARCH,
             col(Estimate.actual_seconds).is_not(None),
             col(Run.state) == RunState.COMPLETED,
         )

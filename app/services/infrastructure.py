@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from app.services.workspaces import now, open_store
 from app.store import leases
 from app.store.engine import Store
 from app.store.leases import Holder
+from app.store.queries.health import silent
 from app.store.tables import Lease, Service
 
 SERVICE_LEASE = "service"
@@ -43,6 +44,8 @@ class ServiceStatus:
     since: datetime | None
     detail: str
     restarts: int = 0
+    silent_s: float | None = None
+    """For how many seconds it should have said that it works and has not."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,9 @@ def status(store: Store) -> list[ServiceStatus]:
     with store.read() as session:
         rows = {row.name: row for row in session.execute(select(Service)).scalars()}
         holders = _holders(session)
-        return [_status_of(name, rows.get(name), holders.get(name)) for name in (SUPERVISOR, *SERVICES)]
+    quiet = {beat.name: beat.silent_s for beat in silent(store.reader, now())}
+    found = [_status_of(name, rows.get(name), holders.get(name)) for name in (SUPERVISOR, *SERVICES)]
+    return [replace(one, silent_s=quiet.get(one.service)) for one in found]
 
 
 def _status_of(name: str, row: Service | None, holder: Holder | None) -> ServiceStatus:

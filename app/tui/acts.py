@@ -165,6 +165,42 @@ class Acts:
 
         return work
 
+    def approve(self, model: str, version: int, *, reason: str) -> Callable[[], str]:
+        """The act that approves a version; gives what the gate says then."""
+
+        def work() -> str:
+            from app.services import registry, workspaces
+
+            return registry.approve(self.open_store(), model, version, by=workspaces.actor(), reason=reason).says
+
+        return work
+
+    def judge(self, model: str, version: int) -> Callable[[], str]:
+        """The act that judges every gate again, on the stored rows and against production as it is."""
+
+        def work() -> str:
+            from app.services import registry, workspaces
+
+            project = workspaces.open_project(self._workspace, self._project_of(model))
+            return registry.judge_again(self.open_store(), project, model, version, by=workspaces.actor()).says
+
+        return work
+
+    def retire(self, model: str, version: int, *, back: bool) -> Callable[[], str]:
+        """The act that archives a version, or brings it back into staging."""
+
+        def work() -> str:
+            from app.domain.states import Stage
+            from app.services import registry, workspaces
+
+            to, reason = (Stage.STAGING, "brought back") if back else (Stage.ARCHIVED, "retired")
+            done = registry.stage(
+                self.open_store(), model, version, to, by=workspaces.actor(), reason=f"{reason} in the control room"
+            )
+            return done.says
+
+        return work
+
     def undo(self, model: str) -> Callable[[], str]:
         """The act that takes the last change of production back; gives what serves now."""
 
@@ -211,6 +247,28 @@ class Acts:
                 reason=reason,
                 until=workspaces.now() + ACKNOWLEDGED_FOR,
             )
+
+        return work
+
+    def resolve_alert(self, alert: str, *, reason: str) -> Callable[[], None]:
+        """The act that ends an alert by hand."""
+
+        def work() -> None:
+            from app.services import monitoring, workspaces
+
+            monitoring.resolve(self.open_store(), alert, by=workspaces.actor(), reason=reason)
+
+        return work
+
+    def set_limit(self, project: str, signal: str, limit: float, *, reason: str) -> Callable[[], str]:
+        """The act that writes the limit of a signal into project.toml; gives what stands there now."""
+
+        def work() -> str:
+            from app.services import workspaces
+            from app.services.monitoring.thresholds import set_limit
+
+            by = workspaces.actor()
+            return set_limit(self.open_store(), self._workspace, project, signal, limit, by=by, reason=reason).says
 
         return work
 

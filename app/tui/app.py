@@ -19,11 +19,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from textual.app import App, SystemCommand
-from textual.events import AppBlur, AppFocus
+from textual.events import AppBlur, AppFocus, Event, Key
 from textual.screen import Screen
 
-from app.domain.actions import EVERYWHERE, PLACES, Keymap, sign
+from app.domain.actions import EVERYWHERE, PLACES, Action, Keymap, sign
 from app.domain.errors import TrainmasterError
+from app.domain.roles import Permission, require
 from app.domain.workspace import Workspace
 from app.store.reader import Reader
 from app.tui import acts
@@ -33,6 +34,7 @@ from app.tui.poller import INTERVAL_S
 from app.tui.screens.place import PlaceScreen
 from app.tui.settings import read_settings
 from app.tui.sheet import Sheet
+from app.tui.sweep import Sweep
 from app.tui.text import plain
 from app.tui.themes import DEFAULT, THEMES
 
@@ -43,6 +45,7 @@ Severity = Literal["information", "warning", "error"]
 HISTORY = 240
 SAMPLE_S = 1.0
 PREPARE_S = 2.0
+SWEEP_S = 0.5
 
 
 def utc_now() -> datetime:
@@ -89,6 +92,7 @@ class ControlRoom(App[None]):
         self._inks: tuple[str, Inks] | None = None
         self.crash_report: str = ""
         self._start_quietly = False
+        self._sweep = Sweep()
         super().__init__()
         for theme in THEMES:
             self.register_theme(theme)
@@ -120,6 +124,20 @@ class ControlRoom(App[None]):
     def say(self, text: object, *, severity: Severity = "information", timeout: float = 6) -> None:
         """Show a toast; the text is never markup."""
         self.notify(plain(text, 300), severity=severity, timeout=timeout, markup=False)
+
+    def lets(self, action: Action) -> bool:
+        """Whether the person's role may do an action; when not, it says which role may."""
+        if action.needs is Permission.VIEW:
+            return True
+        from app.services import people, workspaces
+
+        person = workspaces.actor()
+        try:
+            require(person, people.roles_of(self.workspace, person), action.needs, action.says)
+        except TrainmasterError as error:
+            self.complain(error)
+            return False
+        return True
 
     def complain(self, error: BaseException) -> None:
         """Say what went wrong, why, and what to do next."""
@@ -168,12 +186,18 @@ class ControlRoom(App[None]):
     def shown_first(self) -> None:
         """The first frame is out: what is loaded by now stays, and is never searched for garbage again."""
         if self._start_quietly and not gc.isenabled():
-            self._keep()
-            gc.enable()
+            self._sweep.begin()
+            self.set_interval(SWEEP_S, self._sweep.look)
 
     def _keep(self) -> None:
         if self._start_quietly:
-            gc.freeze()
+            self._sweep.keep()
+
+    async def on_event(self, event: Event) -> None:
+        """Note when somebody types."""
+        if isinstance(event, Key):
+            self._sweep.key()
+        await super().on_event(event)
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -301,6 +325,12 @@ class ControlRoom(App[None]):
         from app.tui.dialogs.feedback import next_month
 
         next_month(self, project)
+
+    async def do_undo_redo(self) -> None:
+        """Redo what was undone."""
+        from app.tui.dialogs.registry import ask_undo
+
+        await ask_undo(self, redo=True)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: every action that holds here, and the themes."""

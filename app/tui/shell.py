@@ -1,10 +1,12 @@
 """The rows that every screen shares: breadcrumb, places, footer, and the one line of a tiny terminal."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from app.domain.actions import PLACES, Keymap, sign
+from app.store.queries.health import HeartbeatRow, heartbeats
 from app.store.reader import Reader
 from app.tui import words
 from app.tui.lines import Line, Span, between, width_of
@@ -25,10 +27,16 @@ class State:
     critical: int = 0
     running: int = 0
     down: tuple[str, ...] = ()
+    beats: tuple[HeartbeatRow, ...] = ()
+
+    def silent(self, now: datetime) -> list[tuple[str, float]]:
+        """Services that should have spoken by `now` and have not, with for how many seconds."""
+        found = ((beat.name, beat.silent_at(now)) for beat in self.beats)
+        return [(name, age_s) for name, age_s in found if age_s is not None]
 
 
-def load(reader: Reader) -> State:
-    """Read the state of the shell."""
+def load(reader: Reader, now: datetime) -> State:
+    """Read the state of the shell; whoever looks at any screen hears of a monitor that has fallen silent."""
     found = reader.one(
         "SELECT (SELECT count(*) FROM alert WHERE state = 'open') AS alerts,"
         " (SELECT count(*) FROM alert WHERE state = 'open' AND severity = 'critical') AS critical,"
@@ -36,7 +44,8 @@ def load(reader: Reader) -> State:
     )
     services = reader.rows("SELECT name FROM service WHERE state <> 'up' ORDER BY name")
     assert found is not None
-    return State(found["alerts"], found["critical"], found["running"], tuple(row["name"] for row in services))
+    down = tuple(row["name"] for row in services)
+    return State(found["alerts"], found["critical"], found["running"], down, tuple(heartbeats(reader, now)))
 
 
 def crumbs(screen: "PlaceScreen", state: State, health: Health, control: "ControlRoom", width: int) -> Line:

@@ -59,6 +59,8 @@ class Load:
         self.failed, self.sent, self.last = 0, 0, b""
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.idle: list[Connection] = []
+        self.keep = False
+        self.answers: dict[str, int] = {}
         self.began = time.perf_counter()
 
     def open(self, connection: Connection) -> None:
@@ -69,6 +71,10 @@ class Load:
         if not connection.buffer.startswith(b"HTTP/1.1 200"):
             self.failed += 1
         self.last = connection.buffer
+        if self.keep:
+            document = json.loads(connection.buffer.partition(b"\r\n\r\n")[2])
+            told = json.dumps([document.get("version"), document.get("predictions")])
+            self.answers[told] = self.answers.get(told, 0) + 1
         self.next(connection)
 
     def next(self, connection: Connection) -> None:
@@ -105,6 +111,7 @@ async def main(asked: dict[str, Any]) -> dict[str, Any]:
         requests=asked.get("requests", 10**12),
         rate=asked.get("rate", 0.0),
     )
+    load.keep = asked.get("keep", False)
     loop = asyncio.get_running_loop()
     for _ in range(asked["connections"]):
         await loop.create_connection(lambda: Connection(load), "127.0.0.1", asked["port"])
@@ -117,6 +124,7 @@ async def main(asked: dict[str, Any]) -> dict[str, Any]:
         "seconds": took,
         "p50_ms": found[len(found) // 2] * 1000,
         "p99_ms": found[int(len(found) * 0.99)] * 1000,
+        "answers": load.answers,
         "last": load.last.decode(errors="replace"),
     }
 

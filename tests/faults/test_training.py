@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.domain.workspace import Workspace
-from app.services.experiments import fitting, registering
+from app.services.experiments import evaluating, fitting, registering
 from app.services.workspaces import open_project, open_store
 from app.store import audit, ledger, lineage
 from app.store.engine import Store
@@ -19,7 +19,7 @@ from tests.learning.made import make_frame, make_project, train_on
 SPAWN = multiprocessing.get_context("spawn")  # OpenMP does not survive a fork once it was used
 PLACES = {
     "fit": (fitting, "whole_parameter"),
-    "evaluate": (fitting, "judge"),
+    "evaluate": (evaluating, "judge"),
     "artifacts kept": (registering, "_add_version"),
     "version added": (registering, "_add_history"),
     "metrics written": (ledger, "log_points"),

@@ -1,12 +1,21 @@
 """The prediction log never waits, never shows half a file, and counts what it drops."""
 
+import asyncio
+import json
+import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pyarrow.parquet
+import pytest
 
-from app.gateway.log import Answered, PredictionLog
+from app.gateway.app import Gateway
+from app.gateway.log import PredictionLog
+from app.gateway.parts import Answered, prune, records_of_body
 from app.services.serving import ActiveDeployment
+from tests.gateway.conftest import RECORD, Promote, package
 
 NOW = datetime(2026, 1, 2, 23, 59, tzinfo=UTC)
 
@@ -52,3 +61,71 @@ def test_a_folder_that_cannot_be_written_is_counted_and_does_not_end_the_log(tmp
     log.close()
 
     assert dropped == [4]
+
+
+def test_old_days_go_first_and_then_the_oldest_parts_until_the_size_holds(tmp_path: Path) -> None:
+    def part(day: str, name: str) -> Path:
+        file = tmp_path / "flight-delay" / day / f"part-{name}.parquet"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"x" * 100)
+        return file
+
+    old, first, second, newest = (part(*one) for one in (("2025-01-01", "1"), ("2026-01-01", "1"), ("2026-01-02", "1"),
+                                                         ("2026-01-02", "2")))  # fmt: skip
+
+    by_age = prune(tmp_path, now=NOW, keep_days=30, keep_bytes=None)
+    by_size = prune(tmp_path, now=NOW, keep_days=30, keep_bytes=250)
+    last = prune(tmp_path, now=NOW, keep_days=30, keep_bytes=1)
+
+    assert (by_age, by_size, last) == ([old], [first], [second])
+    assert newest.exists()
+    assert not old.parent.exists()
+
+
+async def test_a_disk_that_blocks_slows_no_answer_and_what_does_not_fit_is_counted(
+    client: httpx.AsyncClient, gateway: Gateway, promote: Promote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(1, package(0.3))
+    gateway.models.look()
+    blocked, let_go = threading.Event(), threading.Event()
+
+    def slow(_folder: Path, _group: object) -> None:
+        blocked.set()
+        let_go.wait(20)
+
+    monkeypatch.setattr(gateway.log, "_write", slow)
+    monkeypatch.setattr(gateway.log, "_capacity", 300)
+    monkeypatch.setattr("app.gateway.log.FLUSH_ROWS", 100)
+    body = [RECORD] * 100
+
+    await client.post("/predict/flight-delay", json=body)
+    assert await asyncio.to_thread(blocked.wait, 10)
+    begun = time.monotonic()
+    answers = [(await client.post("/predict/flight-delay", json=body)).status_code for _ in range(10)]
+    took_s = time.monotonic() - begun
+    metrics = gateway.metrics.text().decode()
+    let_go.set()
+
+    assert answers == [200] * 10
+    assert took_s < 5
+    assert "trainmaster_gateway_dropped_rows_total 800.0" in metrics
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        (b'{"a": 1}', 1),
+        (b'  [ {"a": 1} , {"b": "}{"} ]', 2),
+        (b'{"records": [{"a": 1}, {"a": 2}]}', 2),
+        (b'{"records": [{"a": "{"}]}', 1),
+        (b'[{"records": 1}]', 1),
+        (b'{"a": "}"}', 1),
+    ],
+)
+def test_the_records_of_a_body_are_those_that_were_answered(body: bytes, count: int) -> None:
+    document = json.loads(body)
+    records = document["records"] if isinstance(document, dict) and "records" in document else document
+
+    found = [json.loads(record) for record in records_of_body(body, count)]
+
+    assert found == (records if isinstance(records, list) else [records])

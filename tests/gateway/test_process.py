@@ -1,11 +1,13 @@
 """The gateway as a process of its own, on loopback."""
 
+import http.client
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,6 +77,42 @@ def test_it_answers_swaps_flushes_and_ends_cleanly(
     ]
     assert len(rows) == health.predictions
     assert {row["version"] for row in rows} == {1, 2}
+
+
+@pytest.mark.services
+def test_swaps_under_load_drop_and_mix_nothing(
+    process: subprocess.Popen[bytes], workspace: Workspace, promote: Promote
+) -> None:
+    says = {1: 0.25, 2: 0.75}
+    promote(2, package(says[2]))
+    ended, seen = threading.Event(), []
+
+    def ask_on() -> None:
+        token, port = workspace.token_file.read_text().strip(), int(serving.gateway_url(workspace).rpartition(":")[2])
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+        while not ended.is_set():
+            connection.request("POST", "/predict/flight-delay", json.dumps(RECORD), headers)
+            answer = connection.getresponse()
+            seen.append((answer.status, json.loads(answer.read())))
+            time.sleep(0.004)
+        connection.close()
+
+    threads = [threading.Thread(target=ask_on) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for version in (1, 2) * 4:
+        time.sleep(0.3)
+        promote(version)
+    ended.set()
+    for thread in threads:
+        thread.join()
+
+    assert {status for status, _ in seen} == {200}
+    assert {answer["version"] for _, answer in seen} == {1, 2}
+    assert [a for _, a in seen if a["predictions"] != [pytest.approx(says[a["version"]])]] == []
+    assert len(seen) > 100
+    assert process.poll() is None
 
 
 @pytest.mark.services

@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.machine.estimate import PastRun, Shape, SmallFit, by_past_runs, by_small_fits, gpu_memory, memory, width_of
+from app.machine.estimate import (
+    PastRun,
+    Shape,
+    SmallFit,
+    beside_the_fit,
+    by_past_runs,
+    by_small_fits,
+    gpu_memory,
+    memory,
+    width_of,
+)
 
 
 @given(st.integers(10_000, 5_000_000), st.integers(10, 2000))
@@ -40,3 +50,10 @@ def test_memory_follows_the_run_that_was_most_alike() -> None:
     assert memory(Shape(1_000_000, 20, 10, 2), [seen]) == 3 << 30
     assert memory(Shape(2_000_000, 20, 10, 2), [seen]) > 5 << 30
     assert gpu_memory(Shape(1_000_000, 20, 10, 2), "gpu") > gpu_memory(Shape(1_000_000, 20, 10, 2), "cpu") == 0
+
+
+def test_a_run_that_took_less_than_the_libraries_were_thought_to_take_says_so() -> None:
+    seen = PastRun(Shape(1000, 20, 10, 2), 1.0, 0.5, 150 << 20)
+
+    assert memory(Shape(1000, 20, 10, 2), [seen]) == 150 << 20
+    assert beside_the_fit(1000, [seen]) == 0.5

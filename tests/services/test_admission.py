@@ -11,7 +11,7 @@ from app.services import admission, estimating
 from app.services.running import running
 from app.services.workspaces import OpenProject
 from app.store.engine import Store
-from app.store.tables import Admission, Estimate
+from app.store.tables import Admission, Estimate, Project
 from tests.learning.made import make_feature_set, make_project
 
 GB = 1 << 30
@@ -60,13 +60,56 @@ def test_a_run_that_fits_begins_and_its_estimate_is_compared_with_what_it_needed
     assert again.typical_error is not None
 
 
+def test_the_first_estimate_of_a_project_learns_from_what_others_took_on_this_machine(
+    store: Store, project: OpenProject, workspace: Workspace, memory: list[Memory]
+) -> None:
+    with running(store, project, "train", stages=1) as run:
+        admission.admit(run)
+        with run.task("fit") as task, store.write() as session:
+            task.complete(session)
+    with store.write() as session:
+        row = session.exec(select(Estimate)).one()
+        row.actual_seconds, row.actual_rss_bytes = 60.0, 100 << 20
+        other = Project(name="other", title="", created_at=row.created_at)
+        session.add(other)
+        session.flush()
+        assert other.id is not None
+        row.project_id = other.id
+
+    found = estimating.estimate(store, project)
+
+    assert found.basis == "small fits"
+    assert found.seconds.value > 25, "half of that minute does not grow with the rows"
+    assert found.rss_bytes.value == 100 << 20
+
+
+def test_a_search_is_admitted_by_what_its_trials_and_its_child_need(
+    store: Store, project: OpenProject, memory: list[Memory]
+) -> None:
+    with running(store, project, "experiment", stages=0) as run:
+        admission.admit_search(run)
+    memory.append(Memory(GB // 4, GB // 4))
+
+    with (
+        pytest.raises(Refused, match="refused before it began"),
+        running(store, project, "experiment", stages=0) as run,
+    ):
+        admission.admit_search(run)
+
+    assert [decision for decision, _ in decisions(store)] == ["admitted", "refused"]
+    once, search = estimating.estimate(store, project), estimating.estimate_search(store, project)
+    assert once.basis == "small fits", "a search says nothing about one training"
+    assert search.rss_bytes.value > once.rss_bytes.value
+    assert search.seconds.value > once.seconds.value
+
+
 def test_a_run_that_can_never_fit_is_refused_before_it_begins(
     store: Store, project: OpenProject, memory: list[Memory]
 ) -> None:
-    memory.append(Memory(GB // 2, GB // 2))
+    memory.append(Memory(GB // 4, GB // 4))
 
     with (
-        pytest.raises(Refused, match=r"refused before it began: needs 0\.4 GB"),
+        pytest.raises(Refused, match=r"refused before it began: needs 0\.2 GB"),
         running(store, project, "train", stages=0) as run,
     ):
         admission.admit(run)

@@ -87,8 +87,9 @@ def test_the_same_input_twice_gives_the_same_digest_and_metrics(store: Store, pr
 
 
 def test_production_is_scored_on_the_challengers_rows_and_a_worse_challenger_fails_its_gate(
-    store: Store, project: OpenProject
+    store: Store, workspace: Workspace
 ) -> None:
+    project = make_project(workspace, PROJECT.replace("production = -1.0", "production = -0.01"))
     train_on(store, project, make_frame(), parameters={"rounds": 60})
     registry.promote_here(store, project, "late", 1, by="ana", reason="first", typed_name="late")
     noise = make_frame().assign(hour=1.0, wind=1.0)

@@ -1,6 +1,7 @@
 """Promotion, deployment and the way back, on a real store with real models."""
 
 import json
+from collections.abc import Mapping
 
 import pytest
 from sqlalchemy import select, text
@@ -10,12 +11,13 @@ from app.domain.states import DeploymentState, Stage
 from app.domain.workspace import Workspace
 from app.learning.loader import LoadedModel
 from app.services import registry
+from app.services.registry import smoking
 from app.services.running import running
 from app.services.workspaces import OpenProject
 from app.store import audit
 from app.store.engine import Store
 from app.store.tables import AuditEvent, Deployment, LineageEdge, ModelVersion, Run, StageTransition
-from tests.learning.made import make_frame, make_project, train_on
+from tests.learning.made import PROJECT, make_frame, make_project, train_on
 
 
 @pytest.fixture
@@ -186,3 +188,32 @@ def test_a_promotion_that_expected_another_production_is_refused(store: Store, p
         registry.check(task)
 
     assert stages(store) == {1: Stage.STAGING, 2: Stage.PRODUCTION}
+
+
+@pytest.mark.services
+def test_a_smoke_test_that_fails_leaves_the_pointer_and_the_answers_unchanged(
+    store: Store, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project(workspace, PROJECT.replace("server_smoke = false", "server_smoke = true"))
+    register_versions(store, project, 2)
+    first = promote(store, project, 1)
+    with store.read() as session:
+        before = session.execute(select(Deployment)).scalars().all()
+    stored = smoking._post
+
+    def wrong(port: int, token: str, path: str, document: Mapping[str, object]) -> tuple[int, dict[str, object]]:
+        status, answer = stored(port, token, path, document)
+        answers = answer["predictions"]
+        assert isinstance(answers, list)
+        return status, {**answer, "predictions": [answers[0] + 1e-9, *answers[1:]]}
+
+    monkeypatch.setattr(smoking, "_post", wrong)
+    with pytest.raises(Refused, match="smoke test: the server's answers differ"):
+        promote(store, project, 2)
+
+    assert first.version == 1
+    assert stages(store) == {1: Stage.PRODUCTION, 2: Stage.STAGING}
+    with store.read() as session:
+        after = session.execute(select(Deployment)).scalars().all()
+    assert [row.state for row in after] == [*(row.state for row in before), DeploymentState.FAILED]
+    assert "smoke" in after[-1].verdict

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -66,7 +67,7 @@ def observe(store: Store, project: OpenProject, seen: Callable[[Rollout], Window
         thread.join()
 
 
-def window(row: Rollout, **counts: int) -> Window:
+def window(row: Rollout, **counts: Any) -> Window:
     return Window(row.id or 0, row.state, "w1", replace(Tally(), **counts))
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from app.gateway.metrics import Metrics
-from app.services.serving.asking import _buckets, _quantile_ms, parse_metrics
+from app.services.serving.asking import _buckets, parse_metrics
+from app.services.serving.traffic import quantile_ms
 
 
 def test_quantiles_come_out_of_the_histogram_over_all_projects() -> None:
@@ -14,16 +15,16 @@ def test_quantiles_come_out_of_the_histogram_over_all_projects() -> None:
     parsed = parse_metrics(metrics.text().decode())
     buckets = _buckets(parsed["trainmaster_gateway_latency_seconds_bucket"])
 
-    assert _quantile_ms(buckets, 0.5) == pytest.approx(50, abs=1)
-    assert _quantile_ms(buckets, 0.99) == pytest.approx(99, abs=2)
+    assert quantile_ms(buckets, 0.5) == pytest.approx(50, abs=1)
+    assert quantile_ms(buckets, 0.99) == pytest.approx(99, abs=2)
 
 
 def test_no_request_has_no_latency_and_a_slow_one_the_last_bound() -> None:
     metrics = Metrics()
 
-    assert _quantile_ms({}, 0.5) is None
+    assert quantile_ms({}, 0.5) is None
 
     metrics.answered("a", 200, 60.0)
     buckets = _buckets(parse_metrics(metrics.text().decode())["trainmaster_gateway_latency_seconds_bucket"])
 
-    assert _quantile_ms(buckets, 0.5) == 5000
+    assert quantile_ms(buckets, 0.5) == 5000

@@ -13,6 +13,9 @@ from app.store import artifacts, audit
 from app.store.engine import Store
 from app.store.tables import (
     Alert,
+    Alias,
+    AliasMove,
+    Approval,
     Decision,
     Deployment,
     FeatureSet,
@@ -38,8 +41,10 @@ from app.store.tables import (
     StageTransition,
     Task,
     TrainingSet,
+    Waiver,
 )
 from tests.tui.seed_ci import seed_ci
+from tests.tui.seed_health import seed_health
 from tests.tui.seed_judgement import manifest_of
 from tests.tui.seed_trials import search_run, seed_trials
 from tests.tui.seed_words import NOW, ago, digest_of
@@ -382,6 +387,7 @@ def _versions(session: Session, project: int, features: int, runs: list[int]) ->
                 session.add(
                     GateResult(
                         version_id=row.id, gate="production", passed=True, value=0.004, limit_value=0.0,
+                        low=0.0011, high=0.0069, evidence="artifact:5f0c1e7a", against=f"{name}/3", attempt=1,
                         says="auc 0.6943 against 0.6903 of v3 in production: gain +0.0040", evaluated_at=ago(days=3),
                     )
                 )  # fmt: skip
@@ -393,6 +399,22 @@ def _versions(session: Session, project: int, features: int, runs: list[int]) ->
                         limit_value=limit, says=f"{value:.3f} against {limit:.3f}", evaluated_at=ago(days=3),
                     )
                 )  # fmt: skip
+    owner = session.get_one(ModelVersion, ids[2]).model_id
+    for alias, at in (("champion", 2), ("previous", 1)):
+        session.add(Alias(model_id=owner, alias=alias, version_id=ids[at], protected=True, changed_at=ago(hours=3)))
+    session.add(
+        AliasMove(
+            model_id=owner, alias="champion", from_id=ids[1], to_id=ids[2], actor="ana",
+            reason="better recall on new-region customers", created_at=ago(hours=3),
+        )
+    )  # fmt: skip
+    session.add(
+        Waiver(
+            version_id=ids[1], gate="minimum_value", actor="ana", reason="a pilot on one route", until=ago(days=-3650),
+            created_at=ago(days=2),
+        )
+    )  # fmt: skip
+    session.add(Approval(version_id=ids[3], actor="ben", reason="read the card", created_at=ago(hours=1)))
     session.add(
         StageTransition(
             version_id=ids[2], from_stage=Stage.STAGING, to_stage=Stage.PRODUCTION, actor="ana",
@@ -418,7 +440,7 @@ def _versions(session: Session, project: int, features: int, runs: list[int]) ->
 
 def _monitoring(session: Session, project: int, version: int, run: int, evil: str) -> str:
     names = ("temp", "wind_speed", "precip", "visib", "hour", "distance", "carrier" if not evil else f"carrier{evil}")
-    report_id = 0
+    report_id, report_ids = 0, []
     shares = {"temp": [0.02, 0.08, 0.18, 0.25, 0.27, 0.19, 0.01], "carrier": [0.29, 0.28, 0.25, 0.12, 0.06, 0.0]}
     for at in range(12):
         profile = {"shares": shares, "rows": 6_204 + at}
@@ -432,6 +454,7 @@ def _monitoring(session: Session, project: int, version: int, run: int, evil: st
         session.flush()
         assert report.id is not None
         report_id = report.id
+        report_ids.append(report_id)
         session.add(
             Signal(
                 report_id=report_id, name="auc", kind="quality", feature=None, value=0.73 - at * 0.006,
@@ -446,6 +469,7 @@ def _monitoring(session: Session, project: int, version: int, run: int, evil: st
                     limit_value=0.25, direction="lower", breached=value > 0.25,
                 )
             )  # fmt: skip
+    seed_health(session, report_ids)
     first = Alert(
         key="c0ffee123456", project_id=project, version_id=version, report_id=report_id, signal="auc",
         severity=Severity.CRITICAL, says=evil or "auc .664 is below .700", opened_at=ago(minutes=22),

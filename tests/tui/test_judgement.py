@@ -24,7 +24,7 @@ def text(lines: Sequence[Line]) -> str:
     return "\n".join("".join(span[0] for span in one) for one in lines)
 
 
-@pytest.mark.parametrize(("tab", "turns"), [("importance", 2), ("calibration", 3), ("card", 4)])
+@pytest.mark.parametrize(("tab", "turns"), [("importance", 4), ("calibration", 5), ("card", 8)])
 def test_a_tab_of_a_version(snap_compare: Compare, room: Room, tab: str, turns: int) -> None:
     assert snap_compare(
         room(), terminal_size=(120, 36), run_before=going("registry", *["right_square_bracket"] * turns)

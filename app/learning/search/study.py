@@ -4,8 +4,10 @@ The history is ours: a study is made anew from it before each suggestion, and it
 the trial's number, so that a search that was killed goes on exactly as it would have.
 """
 
+import importlib
 import math
 import statistics
+import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -77,6 +79,11 @@ def first_candidates(search: Search, learner: Learner) -> list[Candidate]:
         )
         for kind in kinds
     ]
+
+
+def load_early() -> None:
+    """Load Optuna beside the first trials, which are not its own: it takes as long as a small fit."""
+    threading.Thread(target=importlib.import_module, args=("optuna",), daemon=True).start()
 
 
 def suggest(history: Sequence[Tried], search: Search, learner: Learner, direction: Direction) -> Candidate:
@@ -205,6 +212,7 @@ __all__ = [
     "best_of",
     "first_candidates",
     "hopeless",
+    "load_early",
     "reason_to_stop",
     "size_of",
     "suggest",

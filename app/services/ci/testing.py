@@ -14,6 +14,8 @@ from app.services.running import TaskContext
 TIMEOUT_S = 900
 SUMMARY = re.compile(r"\d+ (?:passed|failed|error)")
 NO_TESTS = 5
+NO_PLUGINS = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
+"""Whoever wants no plugins wants none here, either."""
 
 
 def run_tests(task: TaskContext, checkout: Checkout) -> None:
@@ -54,9 +56,8 @@ def run_tests(task: TaskContext, checkout: Checkout) -> None:
 
 def _environment() -> dict[str, str]:
     """The environment without what belongs to this workspace: tests may not reach its store, services or token."""
-    kept = {
-        key: value for key, value in os.environ.items() if not key.startswith(("TRAINMASTER_", "PREFECT_", "PYTEST"))
-    }
+    ours = ("TRAINMASTER_", "PREFECT_", "PYTEST")
+    kept = {key: value for key, value in os.environ.items() if key == NO_PLUGINS or not key.startswith(ours)}
     return {**kept, "PYTHONDONTWRITEBYTECODE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 

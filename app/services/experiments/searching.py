@@ -56,7 +56,7 @@ def search(task: TaskContext, opened: Opened, divided: Divided) -> Searched:
     from app.learning.openmp import usable_threads
     from app.learning.search.bench import Bench, Limits
     from app.learning.search.laid import Laid
-    from app.learning.search.study import reason_to_stop, suggest
+    from app.learning.search.study import load_early, reason_to_stop, suggest
 
     rule, learner = opened.rule, task.run.project.file.learner
     history, direction = list(opened.history), opened.direction
@@ -64,6 +64,7 @@ def search(task: TaskContext, opened: Opened, divided: Divided) -> Searched:
     limits = Limits(60 * rule.trial_minutes, memory, task.run.threads(usable_threads()))
     laid = Laid.out(opened.question, opened.metric, opened.columns, divided.train, divided.train_target, opened.folds)
     begun, before_s = time.monotonic(), opened.spent_s
+    load_early()
     try:
         with Bench(laid, limits) as bench:
             while not (stopped := reason_to_stop(history, rule, direction, before_s + time.monotonic() - begun)):

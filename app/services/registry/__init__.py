@@ -2,7 +2,7 @@
 
 from app.services.registry.aliases import Moved, point
 from app.services.registry.approving import Approved, Waived, approve, waive
-from app.services.registry.deploying import Candidate, check, promote_here, prove, switch
+from app.services.registry.deploying import Candidate, check, promote_here, prove, roll_out, serve, switch
 from app.services.registry.judging import Tested, judge_again
 from app.services.registry.packages import find_version, package_of, production_version, read_package
 from app.services.registry.promoting import PromotionPlan, PromotionRequested, plan_promotion, promote
@@ -32,7 +32,9 @@ __all__ = [
     "promote_here",
     "prove",
     "read_package",
+    "roll_out",
     "rollback",
+    "serve",
     "stage",
     "switch",
     "undo",

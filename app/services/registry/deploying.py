@@ -1,4 +1,4 @@
-"""The deploy flow's stages: package checked, proven in a child, switched in one transaction; or all stays as it was."""
+"""The deploy flow's stages: checked, proven in a child, served for real, tried, switched; or all stays as it was."""
 
 import time
 from collections.abc import Iterator
@@ -13,12 +13,16 @@ from app.learning.package import Package
 from app.services.registry.judging import judge_again_if_changed
 from app.services.registry.packages import find_version, package_of, production_version
 from app.services.registry.promoting import require_plan, require_words
+from app.services.registry.smoking import Smoked, require_smoke, smoke
 from app.services.registry.switching import Switch, Switched, move_production
 from app.services.running import Cancelled, TaskContext, running
+from app.services.serving.rollouts import RolloutVerdict, observe
 from app.services.workspaces import OpenProject, now
 from app.store import audit
 from app.store.engine import Store
 from app.store.tables import Deployment
+
+STAGES = 5
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,33 @@ def prove(task: TaskContext, candidate: Candidate) -> ChildVerdict:
     return verdict
 
 
+def serve(task: TaskContext, candidate: Candidate) -> Smoked:
+    """Stage 3: the real server in a process of its own must give the stored answers over HTTP; raises Refused."""
+    if not task.run.project.file.gates.server_smoke:
+        smoked = Smoked(True, "the charter asks for no smoke test", 0.0)
+    else:
+        with _recording(task, candidate.version_id, candidate.model, candidate.version, candidate.by, candidate.reason):
+            smoked = smoke(candidate.package, candidate.model, candidate.version)
+            require_smoke(smoked, candidate.model, candidate.version)
+    with task.run.store.write() as session:
+        task.complete(session, says=f"{smoked.says} ({smoked.seconds:.2f} s)", inputs=[candidate.ref])
+    return smoked
+
+
+def roll_out(task: TaskContext, candidate: Candidate) -> RolloutVerdict:
+    """Stage 4: beside production for the time that `[serving]` asks; raises Refused when it failed."""
+    with _recording(task, candidate.version_id, candidate.model, candidate.version, candidate.by, candidate.reason):
+        verdict = observe(task, version_id=candidate.version_id, by=candidate.by, reason=candidate.reason)
+        if not verdict.passed:
+            raise Refused(
+                f"{candidate.model} v{candidate.version} failed beside production: {verdict.says}",
+                next_step=f"trainmaster models show {candidate.model} {candidate.version}",
+            )
+    return verdict
+
+
 def switch(task: TaskContext, candidate: Candidate, verdict: ChildVerdict) -> Switched:
-    """Stage 3: one durable transaction moves production, or leaves it; the rules are checked again inside."""
+    """Stage 5: one durable transaction moves production, or leaves it; the rules are checked again inside."""
     run = task.run
     wish = Switch(
         project_id=run.project_id,
@@ -125,11 +154,15 @@ def promote_here(
         "reason": reason,
         "expected": current.version if current else None,
     }
-    with running(store, project, "deploy", stages=3, cause=CauseKind.PERSON, parameters=parameters) as run:
+    with running(store, project, "deploy", stages=STAGES, cause=CauseKind.PERSON, parameters=parameters) as run:
         with run.task("check") as task:
             candidate = check(task)
         with run.task("canary") as task:
             verdict = prove(task, candidate)
+        with run.task("smoke") as task:
+            serve(task, candidate)
+        with run.task("rollout") as task:
+            roll_out(task, candidate)
         with run.task("switch") as task:
             done = switch(task, candidate, verdict)
     return replace(done, seconds=time.monotonic() - begun)

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 PROVEN = ("package", "latency", "memory")
 """Gates that need the child; the deploy flow has a stage of its own for that."""
 
+FEW_ROWS = 20_000
+"""Up to here one thread is as quick as many."""
+
 
 @dataclass(frozen=True)
 class Tested:
@@ -181,7 +184,8 @@ def _opponent(model: str, read: _Read, quantile: float | None) -> Opponent:
         says = f"v{read.production} in production answers another question: no comparison"
         return Opponent(ref, says, signature=theirs.signature)
     absent = [name for name in theirs.signature.names if name not in judged.frame.columns]
-    predicted = theirs.predict_frame(judged.frame.assign(**dict.fromkeys(absent)) if absent else judged.frame)
+    frame = judged.frame.assign(**dict.fromkeys(absent)) if absent else judged.frame
+    predicted = theirs.predict_frame(frame, threads=1 if len(frame) <= FEW_ROWS else None)
     metrics = judging.evaluate(judged.task, judged.truth, predicted, quantile=quantile)
     says = f"v{read.production} in production" + (f" (without {', '.join(absent)[:200]})" if absent else "")
     return Opponent(ref, says, metrics, predicted, theirs.signature)

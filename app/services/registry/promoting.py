@@ -50,6 +50,9 @@ class PromotionPlan:
     refusals: tuple[str, ...]
     undo: str
     command: str
+    approvals: str = ""
+    """How many of how many people said yes, and who; empty when the charter asks for nobody."""
+    attempt: int | None = None
 
     @property
     def allowed(self) -> bool:
@@ -109,6 +112,8 @@ def plan_in(session: Session, project: str, model: str, version: int) -> Promoti
         command=shlex.join(
             ["trainmaster", "models", "promote", model, str(version), "--reason", "REASON", "--confirm", model]
         ),
+        approvals=next((gate.says for gate in gates if gate.gate == "approvals"), ""),
+        attempt=next((gate.attempt for gate in gates if gate.gate == "production"), None),
     )
 
 
@@ -188,7 +193,10 @@ def _refuse_pending(session: Session, project: str, model: str) -> None:
 
 def _changes(model: str, version: int, replaces: int | None) -> tuple[str, ...]:
     before = f"v{replaces}" if replaces is not None else "nothing"
-    lines = [f"production of {model}: {before} → v{version}", "requests are answered by it within a second or two"]
+    lines = [
+        f"production of {model}: {before} → v{version}, and with it the alias champion",
+        "requests are answered by it within a second or two",
+    ]
     if replaces is not None:
         lines.append(f"v{replaces} is archived and kept")
     return tuple(lines)

@@ -1,6 +1,6 @@
 """Signals of health with their past, and heartbeats: who has fallen silent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,6 +40,19 @@ class HeartbeatRow:
     says: str
     age_s: float
     silent_s: float | None
+    since: str | None = None
+    stopped: bool = False
+
+    def silent_at(self, now: datetime) -> float | None:
+        """For how many seconds it will have been silent at a later moment, if nothing is heard of it until then.
+
+        Silence counts from the later of the last beat and the last start of its service; a beat that lies in the
+        future (the clock was set back) is as bad as a late one.
+        """
+        age_s = (now - parse_utc(self.at)).total_seconds()
+        started_s = (now - parse_utc(self.since)).total_seconds() if self.since else age_s
+        waited_s = min(age_s, max(started_s, 0.0)) if age_s >= 0 else -age_s
+        return waited_s if waited_s > self.late_s and not self.stopped else None
 
 
 def health_signals(reader: Reader, *, scope: str | None = None, limit: int = 500) -> list[HealthRow]:
@@ -75,11 +88,7 @@ def points_of(
 
 
 def heartbeats(reader: Reader, now: datetime) -> list[HeartbeatRow]:
-    """Every heartbeat and whether it is late, by name.
-
-    Silence counts from the later of the last beat and the last start of its service. A service that was stopped on
-    purpose is not silent; a beat that lies in the future (the clock was set back) is as bad as a late one.
-    """
+    """Every heartbeat and whether it is late, by name; a service that was stopped on purpose is not silent."""
     rows = reader.rows(
         "SELECT h.name, h.at, h.pid, h.late_s, h.says, s.state, s.since, s.detail FROM heartbeat h "
         "LEFT JOIN service s ON s.name = h.name ORDER BY h.name"
@@ -89,16 +98,18 @@ def heartbeats(reader: Reader, now: datetime) -> list[HeartbeatRow]:
     }
     found = []
     for row in rows:
-        age_s = (now - parse_utc(row["at"])).total_seconds()
-        started_s = (now - parse_utc(row["since"])).total_seconds() if row["since"] else age_s
-        waited_s = min(age_s, max(started_s, 0.0)) if age_s >= 0 else -age_s
-        purpose = row["name"] in stopped or (row["state"] is None and "watcher" in stopped)
-        silent = waited_s > row["late_s"] and not purpose
-        found.append(
-            HeartbeatRow(
-                row["name"], row["at"], row["pid"], row["late_s"], row["says"], age_s, waited_s if silent else None
-            )
+        beat = HeartbeatRow(
+            row["name"],
+            row["at"],
+            row["pid"],
+            row["late_s"],
+            row["says"],
+            (now - parse_utc(row["at"])).total_seconds(),
+            None,
+            row["since"],
+            row["name"] in stopped or (row["state"] is None and "watcher" in stopped),
         )
+        found.append(replace(beat, silent_s=beat.silent_at(now)))
     return found
 
 

@@ -115,7 +115,7 @@ def signal_histories(
         v.version FROM (SELECT id, key, window_from, window_to, version_id FROM monitor_report
           WHERE project_id = (SELECT id FROM project WHERE name = :project) ORDER BY id DESC LIMIT :limit) o
         JOIN signal s ON s.report_id = o.id {only} JOIN model_version v ON v.id = o.version_id
-        ORDER BY o.id"""  # noqa: S608
+        ORDER BY o.id, s.name"""  # noqa: S608
     bound: dict[str, Any] = {"project": project, "limit": limit}
     if name is not None:
         bound["name"] = name

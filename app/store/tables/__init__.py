@@ -27,7 +27,7 @@ from app.store.tables.registry import (
 from app.store.tables.reproduction import Reproduction
 from app.store.tables.rollouts import Rollout, RolloutWindow
 from app.store.tables.runs import LogLine, ResourceSample, Run, Task
-from app.store.tables.serving import Deployment, PredictionBatch
+from app.store.tables.serving import Deployment, PredictionBatch, PredictionPart
 from app.store.tables.trials import Experiment, Trial
 
 metadata = SQLModel.metadata
@@ -70,6 +70,7 @@ __all__ = [
     "OnlinePublish",
     "Parameter",
     "PredictionBatch",
+    "PredictionPart",
     "Project",
     "QuarantinedRow",
     "Reproduction",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from app.domain.states import DeploymentState
@@ -49,3 +49,19 @@ class PredictionBatch(Table, table=True):
     window_from: datetime | None = moment(nullable=True)
     window_to: datetime | None = moment(nullable=True)
     created_at: datetime = moment(index=True)
+
+
+class PredictionPart(Table, table=True):
+    """A finished piece of a batch that is still being made; `plan` is the digest of all that decides its rows."""
+
+    __tablename__ = "prediction_part"
+    __table_args__ = (UniqueConstraint("plan", "ordinal"),)
+    id: int | None = Field(default=None, primary_key=True)
+    project_id: int = refers("project.id")
+    plan: str = Field(max_length=64)
+    ordinal: int = Field(ge=0)
+    artifact: str = refers("artifact.digest")
+    rows: int = Field(ge=0)
+    window_from: datetime | None = moment(nullable=True)
+    window_to: datetime | None = moment(nullable=True)
+    created_at: datetime = moment()

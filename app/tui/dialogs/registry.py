@@ -1,6 +1,7 @@
 """Promotion and its undo: production is confirmed by typing the model's name and giving a reason."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from app.tui import comparison, words
@@ -81,13 +82,17 @@ def plan_lines(plan: "PromotionPlan", glyphs: Glyphs, environment: str) -> list[
     lines += fact("Undo", plan.undo.replace("trainmaster models rollback", "z, or trainmaster models rollback"))
     lines.append(())
     lines += _metrics(plan)
-    passed = sum(1 for gate in plan.gates if gate.passed)
+    passed = sum(1 for gate in plan.gates if gate.holds)
     ink = "ok" if plan.gates and passed == len(plan.gates) else "bad"
     sign = glyphs.ok if ink == "ok" else glyphs.bad
-    lines += fact("Gates", f"{sign} {passed} of {len(plan.gates)} pass", ink)
+    tries = f", challenger {plan.attempt} since the last promotion" if plan.attempt else ""
+    lines += fact("Gates", f"{sign} {passed} of {len(plan.gates)} hold{tries}", ink)
     for gate in plan.gates:
-        if not gate.passed:
+        if gate.waived:
+            lines += fact("", f"{glyphs.alert} {gate.gate} waived by {gate.waived}", "warn", most=2)
+        elif not gate.passed:
             lines += fact("", f"{glyphs.bad} {gate.gate}: {gate.says}", "bad", most=2)
+    lines += fact("Approvals", plan.approvals or "none asked for", "" if plan.approvals else "dim", most=2)
     for at, alert in enumerate(plan.open_alerts[:3]):
         lines += fact(
             "Open alerts" if at == 0 else "", f"{glyphs.alert} {alert.signal} (does not block)", "warn", most=1
@@ -124,8 +129,27 @@ def _metrics(plan: "PromotionPlan") -> list[Line]:
     return lines
 
 
-async def ask_undo(control: "ControlRoom") -> None:
-    """Ask whether the last change of production is to be taken back."""
+async def ask_approve(control: "ControlRoom", model: str, version: int, says: Sequence[str]) -> None:
+    """Ask for a person's yes to a version, with what convinced them."""
+    command = f"trainmaster models approve {model} {version} --reason REASON"
+    lines: list[Line] = []
+    lines += fact("What changes", "you stand for this version; it cannot be taken back")
+    for at, one in enumerate(says or ("the charter asks for none; it is kept all the same",)):
+        lines += fact("Approvals" if at == 0 else "", one)
+    lines += fact("Who is told", "the audit log; everybody who looks at this screen")
+    lines += fact("Same as", command, "dim")
+    dialog = Reasoned(f"Approve {model} v{version}", lines, confirm="Approve", command=command)
+
+    def done(confirmed: bool | None) -> None:
+        if confirmed:
+            work = control.acts.approve(model, version, reason=dialog.reason)
+            control.start_act(work, done=f"{model} v{version} is approved by you")
+
+    control.push_screen(dialog, done)
+
+
+async def ask_undo(control: "ControlRoom", *, redo: bool = False) -> None:
+    """Ask whether the last change of production is to be taken back; `redo` takes an undo back and nothing else."""
     from app.store.queries.registry import models, transitions_of
 
     def last() -> Any:
@@ -141,6 +165,9 @@ async def ask_undo(control: "ControlRoom") -> None:
         return
     if change is None:
         control.say("There is nothing to undo: no version was ever promoted.")
+        return
+    if redo and change.undoes_id is None:
+        control.say("There is nothing to redo: the last change of production was no undo.")
         return
     lines: list[Line] = []
     lines += fact("What changes", f"production of {change.model}: v{change.version} → the version before it")

@@ -1,12 +1,16 @@
 """Infrastructure: what is full? The machine live, the services, what each run uses."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from app.store.queries.infrastructure import ServiceRow, services
+from app.machine.tree import Process, tree_of
+from app.store.leases import Holder, boot_id, process_lives
+from app.store.queries.health import HealthRow, HeartbeatRow, health_signals, heartbeats
+from app.store.queries.infrastructure import ServiceRow, leases, services
 from app.store.queries.machine import written_per_day
 from app.store.queries.overview import running_now
 from app.store.queries.runs import RunRow, SampleRow, resources_of
@@ -14,17 +18,19 @@ from app.store.reader import Reader
 from app.tui import parts, words
 from app.tui.charts import bar, plot, sparkline
 from app.tui.dialogs.dialog import Ask, fact
+from app.tui.glyphs import Glyphs
 from app.tui.grid import Column, Grid, Row, Window
 from app.tui.lines import Line, fit, line
 from app.tui.panel import Panel
 from app.tui.screens.place import PlaceScreen
 
 SERVICES = (
-    Column("service", "SERVICE", 12),
+    Column("service", "PROCESS", 14),
     Column("state", "STATE", 13),
     Column("pid", "PID", 7, right=True, drop=2),
     Column("since", "SINCE", 6, right=True),
-    Column("restarts", "RESTARTS", 8, right=True, drop=3),
+    Column("restarts", "RESTARTS", 8, right=True, drop=4),
+    Column("memory", "MEMORY", 8, right=True, drop=3),
     Column("detail", "DETAIL", 10, grow=True, drop=1),
 )
 RUNNING = (
@@ -47,6 +53,9 @@ class Body:
     services: tuple[ServiceRow, ...]
     runs: tuple[tuple[RunRow, tuple[SampleRow, ...]], ...]
     written_per_day: float = 0.0
+    trees: dict[str, tuple[Process, ...]] = field(default_factory=dict)
+    beats: tuple[HeartbeatRow, ...] = ()
+    health: tuple[HealthRow, ...] = ()
 
 
 class InfrastructureScreen(PlaceScreen):
@@ -73,29 +82,25 @@ class InfrastructureScreen(PlaceScreen):
             tuple(services(reader)),
             tuple((run, tuple(resources_of(reader, run.key)[-120:])) for run in runs),
             written_per_day(reader),
+            _trees(reader),
+            tuple(heartbeats(reader, self.control.clock())),
+            tuple(one for one in health_signals(reader, scope="") if one.kind == "machine"),
         )
 
     def show(self, snapshot: Body) -> None:
         """Fill the panes."""
         glyphs, now = self.control.glyphs, self.control.clock()
         grid = self.query_one("#services", Grid)
-        rows = [
-            Row(
-                s.name,
-                (
-                    (s.name, "bold"),
-                    parts.state(s.state, glyphs),
-                    (str(s.pid) if s.pid else "–", "dim"),
-                    (words.ago(s.since, now), ""),
-                    (str(s.restarts), "warn" if s.restarts else "dim"),
-                    (s.detail, "dim"),
-                ),
-            )
-            for s in snapshot.services
-        ]
+        quiet = {beat.name: age_s for beat in snapshot.beats if (age_s := beat.silent_at(now)) is not None}
+        rows: list[Row] = []
+        for s in snapshot.services:
+            rows += _service_rows(s, snapshot.trees.get(s.name, ()), quiet.get(s.name), now, glyphs)
         grid.show(Window.of(rows))
         up = sum(1 for s in snapshot.services if s.state == "up")
-        grid.head(f"Services · {up} of {len(snapshot.services)} up" if snapshot.services else "Services")
+        below = sum(len(tree) - 1 for tree in snapshot.trees.values() if tree)
+        more = f" · {below} processes below them" if below else ""
+        silent = f"{glyphs.alert} {', '.join(sorted(quiet))} silent" if quiet else ""
+        grid.head(f"Services · {up} of {len(snapshot.services)} up{more}" if snapshot.services else "Services", silent)
         running = self.query_one("#running", Grid)
         running.show(Window.of([self._run_row(run, samples) for run, samples in snapshot.runs]))
         running.head(f"Runs by what they use · {len(snapshot.runs)}")
@@ -121,7 +126,7 @@ class InfrastructureScreen(PlaceScreen):
         lines: list[Line] = []
         cores = now.cores_percent
         gpus = len(now.gpus)
-        room = max((height - 8 - (len(cores) + 1) // 2 - gpus * 2) // 2, 2)
+        room = max((height - 9 - (len(cores) + 1) // 2 - gpus * 2) // 2, 2)
         series: list[tuple[str, list[float], str]] = [
             ("CPU", [s.cpu_percent or 0.0 for s in samples], f"{len(cores)} cores · load {words.number(now.load, 1)}"),
             (
@@ -186,6 +191,9 @@ class InfrastructureScreen(PlaceScreen):
             )
         )
         forecast = disk_forecast((now.disk_total_bytes or 0) - (now.disk_used_bytes or 0), self.body.written_per_day)
+        watched = next((one for one in self.body.health if one.name == "machine.disk_full_in"), None)
+        if watched is not None:
+            lines.append(line("     ", (watched.says, "bad" if watched.breached else "dim")))
         lines.append(line("     ", (forecast, "dim")))
         panel.show(lines)
         panel.head(f"Machine · last {SHOWN_S} s")
@@ -239,6 +247,57 @@ class InfrastructureScreen(PlaceScreen):
                 )
 
         self.app.push_screen(Ask("Stop the services", lines, confirm="Stop them"), done)
+
+
+def _service_rows(
+    service: ServiceRow, tree: tuple[Process, ...], silent_s: float | None, now: datetime, glyphs: Glyphs
+) -> list[Row]:
+    """A service, and below it the processes that it started."""
+    detail = (service.detail, "dim")
+    if silent_s is not None:
+        detail = (f"it lives and has said nothing for {words.span(silent_s)}", "bad")
+    rows = [
+        Row(
+            service.name,
+            (
+                (service.name, "bold"),
+                parts.state(service.state, glyphs),
+                (str(service.pid) if service.pid else "–", "dim"),
+                (words.ago(service.since, now), ""),
+                (str(service.restarts), "warn" if service.restarts else "dim"),
+                (words.size(sum(one.rss_bytes for one in tree)) if tree else "–", "dim"),
+                detail,
+            ),
+        )
+    ]
+    branch = "+ " if glyphs.name == "ascii" else "└ "
+    for one in tree[1:]:
+        name = "  " * (one.depth - 1) + branch + (one.command.split(" ", 1)[0] or "process")
+        rows.append(
+            Row(
+                f"{service.name}/{one.pid}",
+                (
+                    (name, "dim"),
+                    (f"{one.cpu_s:,.0f} s cpu", "dim"),
+                    (str(one.pid), "dim"),
+                    ("", ""),
+                    ("", ""),
+                    (words.size(one.rss_bytes), "dim"),
+                    (one.command, "dim"),
+                ),
+            )
+        )
+    return rows
+
+
+def _trees(reader: Reader) -> dict[str, tuple[Process, ...]]:
+    """The processes of every service that lives, by the lease that says which process it is."""
+    found = {}
+    for lease in leases(reader, kind="service"):
+        holder = Holder(lease.boot_id, lease.pid, lease.process_started)
+        if lease.key != "supervisor" and holder.boot_id == boot_id() and process_lives(holder):
+            found[lease.key] = tree_of(lease.pid)
+    return found
 
 
 def disk_forecast(free_bytes: int, written_per_day: float) -> str:

@@ -1,76 +1,33 @@
-"""Monitoring: has the world moved? Signals against their limits, the chosen one's bins, alerts."""
+"""Monitoring: has the world moved? Signals by severity, the chosen one at large with its likely cause, alerts."""
 
-import math
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from app.store.queries.content import content_of
-from app.store.queries.monitoring import (
-    AlertRow,
-    DecisionRow,
-    ReportRow,
-    SignalPoint,
-    SignalRow,
-    alerts,
-    decisions,
-    reports,
-    signal_histories,
-    signals_of,
-)
-from app.store.queries.registry import version_of
+from app.store.queries.alerts import AlertRow
 from app.store.reader import Reader
 from app.tui import parts, words
-from app.tui.bars import Bin, bar_lines, bins_of
 from app.tui.charts import sparkline
+from app.tui.chosen_signal import health_lines, signal_lines
 from app.tui.glyphs import Glyphs
 from app.tui.grid import Column, Grid, Row, Window
-from app.tui.lines import Line, line, wrapped
-from app.tui.metric import draw, month_of
+from app.tui.lines import Line, line
 from app.tui.panel import Panel
 from app.tui.screens.place import PlaceScreen
+from app.tui.signals import COLUMNS, HEALTH, health_row, measured, signal_row, values_of
+from app.tui.watched import Body, Watch, Wish
 
-SIGNALS = (
-    Column("mark", "", 1),
-    Column("signal", "SIGNAL", 14, grow=True),
-    Column("now", "NOW", 6, right=True),
-    Column("limit", "LIMIT", 6, right=True, drop=1),
-    Column("history", "WINDOWS", 10, drop=2),
-)
 ALERTS = (
     Column("state", "STATE", 14),
     Column("severity", "SEVERITY", 10, drop=2),
     Column("says", "WHAT", 30, grow=True),
-    Column("model", "MODEL", 18, drop=3),
-    Column("seen", "SEEN", 5, drop=4, right=True),
+    Column("owner", "OWNER", 8, drop=3),
+    Column("model", "MODEL", 16, drop=4),
+    Column("seen", "SEEN", 5, drop=5, right=True),
     Column("since", "SINCE", 6, right=True),
-    Column("decision", "RETRAIN", 16, drop=1),
+    Column("decision", "RETRAIN", 12, drop=1),
 )
-
-
-@dataclass(frozen=True)
-class Wish:
-    """Which project's report, and which signal of it."""
-
-    project: str | None
-    signal: str | None
-
-
-@dataclass(frozen=True)
-class Body:
-    """The newest report, its signals with their history, the chosen one's bins, alerts and decisions."""
-
-    projects: tuple[str, ...]
-    report: ReportRow | None
-    signals: tuple[SignalRow, ...]
-    histories: dict[str, tuple[SignalPoint, ...]]
-    chosen: SignalRow | None
-    bins: tuple[Bin, ...]
-    alerts: tuple[AlertRow, ...]
-    decisions: tuple[DecisionRow, ...]
-    says: str = ""
 
 
 class MonitoringScreen(PlaceScreen):
@@ -82,83 +39,95 @@ class MonitoringScreen(PlaceScreen):
     def __init__(self) -> None:
         super().__init__()
         self._project: str | None = None
+        self._watch = Watch(lambda: self.control.workspace)
 
     def panes(self) -> ComposeResult:
         """Signals, the chosen one, alerts, and two lines for a narrow screen."""
         nothing = parts.empty("No report yet: the monitor has not looked.", "t", "looks now", "trainmaster monitor run")
         quiet = parts.empty("No alert was ever opened.", "t", "tests now", "trainmaster alerts ls")
         with Horizontal(classes="row"):
-            yield Grid(SIGNALS, id="signals", title="Signals", empty=nothing)
+            yield Grid(COLUMNS, id="signals", title="Signals", empty=nothing)
             yield Panel("Reference against now", id="chosen", classes="wide-only")
         yield Grid(ALERTS, id="alerts", title="Alerts", empty=quiet)
         yield Panel(id="brief", classes="brief")
 
+    # -- loading -------------------------------------------------------------------------------------------------
+
     def wish(self) -> Wish:
-        """The chosen project and signal."""
+        """The chosen project and signal, and the chosen alert while the alerts have the focus."""
         found = self.query_one("#signals", Grid).cursor_id
-        return Wish(self._project, str(found) if found is not None else None)
+        listed = self.query_one("#alerts", Grid)
+        alert = str(listed.cursor_id) if self.focused is listed and listed.cursor_id is not None else None
+        return Wish(self._project, str(found) if found is not None else None, alert)
 
     def load(self, reader: Reader, wish: Wish) -> Body:
         """The newest report of the project, or of the one that was looked at last."""
-        newest = reports(reader, limit=50)
-        projects = tuple(dict.fromkeys(report.project for report in newest))
-        report = next((r for r in newest if wish.project in (None, r.project)), None)
-        found = by_severity(alerts(reader, limit=100))
-        decided = tuple(decisions(reader, limit=100))
-        if report is None:
-            return Body(projects, None, (), {}, None, (), found, decided)
-        signals = tuple(sorted(signals_of(reader, report.key), key=_order))
-        histories = {k: tuple(v) for k, v in signal_histories(reader, report.project, limit=40).items()}
-        chosen = next((s for s in signals if s.name == wish.signal), signals[0] if signals else None)
-        bins: tuple[Bin, ...] = ()
-        feature = _feature(chosen)
-        if feature:
-            profile = content_of(reader, version_of(reader, report.model, report.version).profile)
-            bins = bins_of(profile, content_of(reader, report.profile), feature)
-        return Body(projects, report, signals, histories, chosen, bins, found, decided)
+        return self._watch.load(reader, wish)
+
+    # -- showing -------------------------------------------------------------------------------------------------
 
     def show(self, snapshot: Body) -> None:
         """Fill the panes."""
         glyphs = self.control.glyphs
         grid = self.query_one("#signals", Grid)
-        grid.show(Window.of([_signal_row(s, snapshot.histories.get(s.name, ()), glyphs) for s in snapshot.signals]))
-        breached = sum(1 for signal in snapshot.signals if signal.breached)
-        count = sum(1 for signal in snapshot.signals if signal.feature)
-        grid.head(
-            f"Signals · {count} features, {len(snapshot.signals)} in all",
-            f"{glyphs.alert}{breached} past the limit"
-            if breached
-            else "all within their limits"
-            if snapshot.signals
-            else "",
+        bad = {alert.signal: alert.severity for alert in snapshot.alerts if alert.state != "resolved"}
+        rows = [
+            signal_row(one, values_of(snapshot.histories.get(one.name, ())), bad.get(one.name), glyphs)
+            for one in snapshot.signals
+        ]
+        well = [health_row(one, snapshot.past.get(one.id, []), glyphs) for one in snapshot.health]
+        first = sum(1 for one in snapshot.signals if one.breached)
+        ill = sum(1 for one in snapshot.health if one.breached)
+        worst = sorted([*rows[:first], *well[:ill]], key=lambda row: row.cells[0][1] != "bad")
+        grid.show(Window.of([*worst, *rows[first:], *well[ill:]]))
+        features = len({one.feature for one in snapshot.signals if one.feature})
+        slices = len({getattr(one, "slice", None) for one in snapshot.signals} - {None})
+        more = f", {slices} slices" if slices else ""
+        past = (
+            f"{glyphs.alert}{first + ill} past the limit" if first + ill else "all within their limits" if rows else ""
         )
+        grid.head(f"Signals · {features} features{more}, {len(rows) + len(well)} in all", past)
         self._show_alerts(snapshot)
         panel = self.query_one("#chosen", Panel)
-        title, note, lines = self._chosen_lines(snapshot, panel.size.width, panel.size.height, glyphs)
+        title, note, lines = self._large(snapshot, panel.size.width, panel.size.height, glyphs)
         panel.head(title, note)
         panel.show(lines)
-        brief: list[Line] = [line(("no report yet", "dim"))]
-        if snapshot.chosen is not None:
-            signal = snapshot.chosen
-            points = [point.value for point in snapshot.histories.get(signal.name, ())]
-            ink = "bad" if signal.breached else "ok"
-            brief = [
-                line(
-                    (signal.name, "bold"),
-                    " ",
-                    (words.number(signal.value), ink),
-                    (f" limit {words.number(signal.limit_value)} ", "dim"),
-                    (sparkline(points, 24, glyphs), "now"),
-                ),
-                line(
-                    (f"{snapshot.report.rows:,} rows in the window · " if snapshot.report else "", "dim"),
-                    ("t", "key"),
-                    (" test now · ", "dim"),
-                    ("r", "key"),
-                    (" retrain", "dim"),
-                ),
-            ]
-        self.query_one("#brief", Panel).show(brief)
+        self.query_one("#brief", Panel).show(self._brief(snapshot, glyphs))
+
+    def _large(self, body: Body, width: int, height: int, glyphs: Glyphs) -> tuple[str, str, list[Line]]:
+        if body.chosen_health is not None:
+            one = body.chosen_health
+            alert = body.chosen_alert if body.chosen_alert and body.chosen_alert.signal == one.name else None
+            values = body.past.get(one.id, [])
+            title, lines = health_lines(one, values, alert, body.causes if alert else (), width, height, glyphs)
+            return title, f"looked at {words.ago(one.checked_at, self.control.clock())} ago", lines
+        if body.chosen is None or body.report is None:
+            return "Reference against now", "", [line(("nothing is chosen", "dim"))]
+        report = body.report
+        window = f"{(report.window_from or '')[:10]} to {(report.window_to or '')[:10]}"
+        title, lines = signal_lines(body.chosen, width, height, glyphs)
+        return title, f"window {window} · n now {report.rows:,}", lines
+
+    def _brief(self, body: Body, glyphs: Glyphs) -> list[Line]:
+        keys = line(
+            ("a", "key"), (" ack · ", "dim"), ("e", "key"), (" limit · ", "dim"), ("t", "key"), (" test · ", "dim"),
+            ("r", "key"), (" retrain", "dim"),
+        )  # fmt: skip
+        if body.chosen_health is not None:
+            one = body.chosen_health
+            ink = "bad" if one.breached else "ok"
+            return [line((one.name, "bold"), " ", (measured(one.value, one.unit), ink), (f" {one.says}", "dim")), keys]
+        if body.chosen is None:
+            return [line(("no report yet", "dim"))]
+        signal = body.chosen.signal
+        first = line(
+            (signal.name, "bold"), " ",
+            (words.number(signal.value), "bad" if signal.breached else "ok"),
+            (f" limit {words.number(signal.limit_value)} ", "dim"),
+            (sparkline(values_of(body.chosen.points), 24, glyphs), "now"),
+        )  # fmt: skip
+        cause = body.chosen.causes[:1] if body.chosen.alert else ()
+        return [first, line((f"likely cause: {cause[0].name} · {cause[0].what}", "")) if cause else keys]
 
     def tick(self) -> None:
         """Ages."""
@@ -174,14 +143,17 @@ class MonitoringScreen(PlaceScreen):
             retrain = "–"
             if decision is not None:
                 retrain = f"run {decision.run[:6]}" if decision.run else "wanted" if decision.retrain else "no"
+            muted = alert.muted_until is not None and alert.state != "resolved"
+            about = f"{alert.model} v{alert.version}" if alert.model else alert.project or "workspace"
             rows.append(
                 Row(
                     alert.key,
                     (
-                        parts.state(alert.state, glyphs),
+                        ("· muted", "dim") if muted else parts.state(alert.state, glyphs),
                         parts.state(alert.severity, glyphs),
                         (alert.says, ""),
-                        (f"{alert.model} v{alert.version}", "dim"),
+                        (alert.owner or "–", "" if alert.owner else "dim"),
+                        (about, "dim"),
                         (f"{alert.seen}x", "dim"),
                         (words.ago(alert.opened_at, now), "dim"),
                         (retrain, "accent" if decision and decision.retrain else "dim"),
@@ -192,62 +164,6 @@ class MonitoringScreen(PlaceScreen):
         still = sum(1 for alert in body.alerts if alert.state == "open")
         grid.head(f"Alerts · {still} open", f"{len(body.alerts)} in all")
 
-    def _chosen_lines(self, body: Body, width: int, height: int, glyphs: Glyphs) -> tuple[str, str, list[Line]]:
-        signal, report = body.chosen, body.report
-        if signal is None or report is None:
-            return "Reference against now", "", [line(("nothing is chosen", "dim"))]
-        points = body.histories.get(signal.name, ())
-        window = f"{(report.window_from or '')[:10]} to {(report.window_to or '')[:10]}"
-        note = f"window {window} · n now {report.rows:,}"
-        ink = "bad" if signal.breached else "ok"
-        verdict = (
-            "past its limit"
-            if signal.breached
-            else "within its limit"
-            if signal.limit_value is not None
-            else "no limit"
-        )
-        lines: list[Line] = []
-        if body.bins:
-            title = f"{signal.feature or 'score'} · reference ({glyphs.shade}) against the window ({glyphs.dark})"
-            lines += bar_lines(body.bins, width, glyphs)
-        else:
-            title = f"{signal.name} · over {len(points)} window{'' if len(points) == 1 else 's'}"
-            known = [point for point in points if math.isfinite(point.value)]
-            if len(known) > 1:
-                values, labels = [point.value for point in known], [month_of(point) for point in known]
-                lines += draw(values, signal.limit_value, labels, width, max(height - 5, 4), glyphs)
-            else:
-                lines.append(line(("one window only; the next one draws a line", "dim")))
-        lines.append(())
-        lines.append(
-            line(
-                (f"{signal.name} ", "bold"),
-                (words.number(signal.value), ink),
-                (f" · limit {words.number(signal.limit_value)} · {verdict} · better {signal.direction}", "dim"),
-            )
-        )
-        run = [point for point in points if point.breached]
-        if run:
-            first = (run[0].window_to or "–")[:10]
-            lines.append(
-                line(
-                    (
-                        f"past the limit in {len(run)} of {len(points)} windows, first {first}",
-                        "dim",
-                    )
-                )
-            )
-        alert = next((a for a in body.alerts if a.signal == signal.name and a.state != "resolved"), None)
-        if alert is not None:
-            for piece in wrapped(f"{glyphs.alert} {alert.says}", width, 2):
-                lines.append(line((piece, "warn")))
-            if alert.acknowledged_by:
-                lines.append(line((f"acknowledged by {alert.acknowledged_by}: {alert.acknowledged_reason}", "dim")))
-            else:
-                lines.append(line(("a", "key"), (" acknowledge   ", "dim"), ("r", "key"), (" retrain", "dim")))
-        return title, note, lines
-
     def trail(self) -> str:
         """Model and version that the report is about."""
         report = self.body.report if self.body else None
@@ -256,7 +172,7 @@ class MonitoringScreen(PlaceScreen):
     # -- keys ----------------------------------------------------------------------------------------------------
 
     def on_grid_moved(self, event: Grid.Moved) -> None:
-        """Another signal is chosen."""
+        """Another signal, or another alert, is chosen."""
         event.stop()
         self.poller.nudge()
 
@@ -267,7 +183,7 @@ class MonitoringScreen(PlaceScreen):
             alert = next((a for a in self.body.alerts if a.key == event.id), None)
             if alert is not None:
                 signals = self.query_one("#signals", Grid)
-                signals.cursor_to(alert.signal)
+                signals.cursor_to(alert.signal if alert.report else f"{HEALTH}{alert.project}:{alert.signal}")
                 signals.focus()
         elif self.maximized is None:
             self.maximize(self.query_one("#chosen", Panel))
@@ -294,9 +210,9 @@ class MonitoringScreen(PlaceScreen):
         if self.focused is self.query_one("#alerts", Grid):
             chosen = self.query_one("#alerts", Grid).cursor_id
             return next((a for a in self.body.alerts if a.key == chosen), None)
-        name = self.body.chosen.name if self.body.chosen else ""
         opened = [a for a in self.body.alerts if a.state == "open"]
-        return next((a for a in opened if a.signal == name), opened[0] if opened else None)
+        shown: AlertRow | None = self.body.chosen_alert
+        return shown if shown in opened else opened[0] if opened else None
 
     async def do_alert_acknowledge(self) -> None:
         """Acknowledge the alert of the chosen signal, or the chosen alert."""
@@ -309,6 +225,26 @@ class MonitoringScreen(PlaceScreen):
             self.control.say(f"alert {alert.key} is {alert.state} already")
         else:
             await ask_acknowledge(self.control, alert.key, alert.says)
+
+    async def do_alert_resolve(self) -> None:
+        """Resolve the alert of the chosen signal, or the chosen alert, by hand."""
+        from app.tui.dialogs.monitoring import ask_resolve
+
+        alert = self._alert()
+        if alert is None or alert.state == "resolved":
+            self.control.say("No alert is open." if alert is None else f"alert {alert.key} is resolved already")
+        else:
+            await ask_resolve(self.control, alert.key, alert.says)
+
+    async def do_monitor_threshold(self) -> None:
+        """Edit the limit of the chosen signal, with what it would have done so far."""
+        from app.tui.dialogs.monitoring import ask_limit
+
+        if self.body is None or self.body.chosen is None or self.body.report is None:
+            says = "limits of health stand in [alerts.health] of project.toml and trainmaster.toml"
+            self.control.say(says if self.body is not None and self.body.chosen_health else "no signal is chosen")
+            return
+        await ask_limit(self.control, self.body.report.project, self.body.chosen.signal, self.body.chosen.points)
 
     def do_monitor_retrain(self) -> None:
         """Ask for a retrain; an open alert is its cause."""
@@ -337,41 +273,7 @@ class MonitoringScreen(PlaceScreen):
         return self.control.only_project()
 
     def copied(self, grid: Grid) -> str:
-        """An alert's acknowledgement as a command; a signal's name."""
+        """An alert's root cause as a command; a signal's name."""
         if grid.id == "alerts":
-            return f"trainmaster alerts ack {grid.cursor_id} --reason REASON"
-        return str(grid.cursor_id)
-
-
-def _feature(signal: SignalRow | None) -> str | None:
-    if signal is None:
-        return None
-    return signal.feature or ("score" if signal.name == "psi.score" else None)
-
-
-def by_severity(found: list[AlertRow]) -> tuple[AlertRow, ...]:
-    """Unresolved alerts before resolved ones, critical before warning, newest first."""
-    newest = sorted(found, key=lambda alert: alert.opened_at, reverse=True)
-    return tuple(sorted(newest, key=lambda alert: (alert.state == "resolved", alert.severity != "critical")))
-
-
-def _order(signal: SignalRow) -> tuple[bool, bool, str]:
-    return (not signal.breached, signal.kind != "quality", signal.name)
-
-
-def _signal_row(signal: SignalRow, points: tuple[SignalPoint, ...], glyphs: Glyphs) -> Row:
-    values: list[Any] = [point.value for point in points]
-    known = math.isfinite(signal.value)
-    scale = [v for v in (*values, signal.limit_value) if v is not None and math.isfinite(v)]
-    low = 0.0 if signal.name.startswith("psi.") else min(scale, default=0.0)
-    spark = sparkline(values, 10, glyphs, low=low, high=max(scale, default=1.0))
-    return Row(
-        signal.name,
-        (
-            (glyphs.alert if signal.breached else " ", "bad"),
-            (signal.name, "bold" if signal.breached else ""),
-            (words.number(signal.value) if known else "–", "bad" if signal.breached else "" if known else "dim"),
-            (words.number(signal.limit_value), "dim"),
-            (spark, "bad" if signal.breached else "now"),
-        ),
-    )
+            return f"trainmaster alerts explain {grid.cursor_id}"
+        return str(grid.cursor_id).removeprefix(HEALTH)

@@ -12,7 +12,7 @@ from textual.widgets import Input
 
 from app.domain.actions import EVERYWHERE, LIST, PLACES, Action
 from app.store.reader import Reader
-from app.tui import shell
+from app.tui import shell, words
 from app.tui.grid import Grid
 from app.tui.lines import Line, line
 from app.tui.panel import Bar, Panel
@@ -167,16 +167,22 @@ class PlaceScreen(Screen[None]):
             cast(Bar, status.first()).show(self._trouble(health) or self.status())
 
     def _trouble(self, health: Health) -> Line:
-        if not health.failures:
-            return ()
         glyphs = self.control.glyphs
+        silent = self.state.silent(self.control.clock())
+        if not health.failures and not silent:
+            return ()
+        if not health.failures:
+            names = ", ".join(f"{name} has said nothing for {words.span(age)}" for name, age in silent)
+            return line(
+                " ", (f"{glyphs.alert} {names}", "bad"), ("  8 shows it · ", "dim"), ("trainmaster status", "key")
+            )
         return line(
             " ", (f"{glyphs.bad} {health.error}", "bad"), ("  F5 tries again · ", "dim"), ("trainmaster status", "key")
         )
 
     def _load(self, wish: Hashable) -> Loaded:
         reader = self.control.reader()
-        return Loaded(shell.load(reader), self.load(reader, wish))
+        return Loaded(shell.load(reader, self.control.clock()), self.load(reader, wish))
 
     def _show(self, loaded: Loaded) -> None:
         if not self.is_mounted:
@@ -217,6 +223,8 @@ class PlaceScreen(Screen[None]):
         """Do an action: the focused pane knows it, or the screen, or the app."""
         if action.id.startswith("go.") and action.id.removeprefix("go.") in PLACE_NAMES:
             self.control.go(action.id.removeprefix("go."))
+            return
+        if not self.control.lets(action):
             return
         for target in self.targets():
             method = getattr(target, action.method, None)

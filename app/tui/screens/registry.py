@@ -1,12 +1,13 @@
 """Registry: may it go up? Models, versions, and the chosen version's verdict, gates, numbers, card and history."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from app.domain.errors import TrainmasterError
+from app.store.queries.aliases import MoveRow, moves_of
 from app.store.queries.charter import headline_metrics
 from app.store.queries.content import content_of
 from app.store.queries.evaluation import EvaluationRow, evaluation_in
@@ -24,13 +25,18 @@ from app.store.queries.registry import (
     versions_of,
 )
 from app.store.queries.runs import RunRow
+from app.store.queries.verdicts import SayRow, approvals_of
 from app.store.reader import Reader
 from app.tui import comparison, judgement, parts, words
 from app.tui.glyphs import Glyphs
 from app.tui.grid import Column, Grid, Row, Window
-from app.tui.lines import Line, fit, line
+from app.tui.lines import Line, line
 from app.tui.panel import Panel
+from app.tui.screens import registry_tabs as tabs
 from app.tui.screens.place import PlaceScreen
+
+if TYPE_CHECKING:
+    from app.services.registry.differing import Difference
 
 MODELS = (
     Column("model", "MODEL", 12, grow=True),
@@ -41,7 +47,7 @@ MODELS = (
 VERSIONS = (
     Column("sign", "", 1),
     Column("version", "VER", 4),
-    Column("stage", "STAGE", 11),
+    Column("stage", "ALIAS", 11),
     Column("metric", "METRIC", 7, right=True),
     Column("delta", "Δ CHAMP", 7, right=True, drop=3),
     Column("data", "DATA", 5, drop=5),
@@ -50,7 +56,7 @@ VERSIONS = (
     Column("gates", "GATES", 6),
     Column("made", "MADE", 6, right=True, drop=7, grow=True),
 )
-TABS = ("gates", "numbers", "importance", "calibration", "card", "history", "lineage")
+TABS = ("gates", "evidence", "changes", "numbers", "importance", "calibration", "history", "lineage", "card")
 MOST_KEPT = 64
 """Evaluations that stay in memory; a manifest never changes."""
 SIGNS = {"production": "champion", "staging": "challenger"}
@@ -79,6 +85,9 @@ class Body:
     graph: Graph | None
     judged: EvaluationRow | None
     deploying: RunRow | None
+    people: tuple[SayRow, ...] = ()
+    moves: tuple[MoveRow, ...] = ()
+    difference: "Difference | None" = None
 
 
 class RegistryScreen(PlaceScreen):
@@ -129,7 +138,29 @@ class RegistryScreen(PlaceScreen):
             judged = self._evaluation(reader, chosen)
         gates = tuple(gates_of(reader, chosen.id)) if chosen else ()
         history = tuple(transitions_of(reader, row.name))
-        return Body(found, row.name, metric, versions, chosen, gates, history, graph, judged, deploying)
+        people = tuple(approvals_of(reader, chosen.id)) if chosen else ()
+        moves = tuple(moves_of(reader, row.name)) if wish.tab == "history" else ()
+        rival = row.production_version
+        compared = None
+        if wish.tab == "changes" and chosen is not None and rival is not None and rival != chosen.version:
+            from app.services.registry.differing import difference
+
+            compared = difference(reader, row.name, rival, chosen.version)
+        return Body(
+            found,
+            row.name,
+            metric,
+            versions,
+            chosen,
+            gates,
+            history,
+            graph,
+            judged,
+            deploying,
+            people,
+            moves,
+            compared,
+        )
 
     def _evaluation(self, reader: Reader, version: VersionRow) -> EvaluationRow | None:
         """What its manifest says; None when the manifest cannot be read, which `store fsck` will say."""
@@ -174,27 +205,21 @@ class RegistryScreen(PlaceScreen):
             return
         match name:
             case "gates":
-                lines = [*judgement.verdict(body.judged, glyphs), *_gates(body, glyphs)]
+                lines = [*judgement.verdict(body.judged, glyphs), *tabs.gates(body.gates, body.people, glyphs)]
+            case "evidence":
+                lines = tabs.evidence(body.gates, now)
+            case "changes":
+                lines = tabs.changes(body.difference, serves=version.stage == "production")
             case "numbers":
-                lines = _numbers(version, comparison.rival_of(body.gates), body.judged)
+                lines = tabs.numbers(version, comparison.rival_of(body.gates), body.judged)
             case "importance":
                 lines = judgement.importance(body.judged, panel.size.width, glyphs)
             case "calibration":
                 lines = judgement.calibration(body.judged, panel.size.width, glyphs)
             case "history":
-                lines = [
-                    line(
-                        (f"{words.start(t.created_at, now):<12} ", "dim"),
-                        (f"{t.actor:<10} ", ""),
-                        (f"v{t.version} ", "bold"),
-                        f"{t.from_stage} {glyphs.arrow} {t.to_stage}  ",
-                        ("undo  " if t.undoes_id else "", "warn"),
-                        (t.reason, "dim"),
-                    )
-                    for t in body.history
-                ] or [line(("Nothing was promoted yet. ", ""), ("p", "key"), (" promotes", "dim"))]
+                lines = tabs.ledger(body.moves, body.history, glyphs, now)
             case "lineage":
-                lines = _lineage(body.graph)
+                lines = tabs.lineage(body.graph)
             case _:
                 lines = judgement.card(body.judged, version)
         panel.show(lines)
@@ -268,6 +293,39 @@ class RegistryScreen(PlaceScreen):
             self._show_details(self.body, self.control.glyphs)
         self.poller.nudge(reload=True)
 
+    async def do_model_approve(self) -> None:
+        """Ask for the person's yes to the chosen version."""
+        from app.tui.dialogs.registry import ask_approve
+
+        if self.body is not None and self.body.chosen is not None:
+            says = [gate.says for gate in self.body.gates if gate.gate == "approvals"]
+            await ask_approve(self.control, self.body.chosen.model, self.body.chosen.version, says)
+
+    def do_model_test(self) -> None:
+        """Judge the gates of the chosen version again."""
+        if self.body is not None and self.body.chosen is not None:
+            chosen = self.body.chosen
+            work = self.control.acts.judge(chosen.model, chosen.version)
+            self.control.start_act(
+                work, doing=f"judging {chosen.model} v{chosen.version} again", done="judged; the gates are above"
+            )
+
+    def do_model_compare(self) -> None:
+        """Show what is different from production."""
+        self._turn(TABS.index("changes") - self._tab)
+
+    def do_model_lineage(self) -> None:
+        """Show where the chosen version comes from."""
+        self._turn(TABS.index("lineage") - self._tab)
+
+    def do_model_retire(self) -> None:
+        """Archive the chosen version; an archived one comes back into staging."""
+        if self.body is not None and self.body.chosen is not None:
+            chosen = self.body.chosen
+            back = chosen.stage == "archived"
+            work = self.control.acts.retire(chosen.model, chosen.version, back=back)
+            self.control.start_act(work, done="it is in staging again" if back else "retired; x brings it back")
+
     async def do_model_promote(self) -> None:
         """Open the promotion dialog of the chosen version."""
         from app.tui.dialogs.registry import ask_promote
@@ -308,7 +366,7 @@ def _version_row(version: VersionRow, metric: str, now: Any, glyphs: Glyphs) -> 
         (
             (sign, "accent"),
             (f"v{version.version}", "bold"),
-            (SIGNS.get(version.stage, version.stage), "accent" if version.stage in SIGNS else "dim"),
+            (_alias(version), "accent" if version.stage in SIGNS or version.aliases else "dim"),
             (words.number(value), ""),
             comparison.change(metric, value, comparison.of_rival(version.metrics, metric)),
             (f"f{version.features_version}", "dim"),
@@ -323,68 +381,13 @@ def _version_row(version: VersionRow, metric: str, now: Any, glyphs: Glyphs) -> 
     )
 
 
-def _gates(body: Body, glyphs: Glyphs) -> list[Line]:
-    lines = [
-        line(
-            (f"{glyphs.ok if gate.passed else glyphs.bad} ", "ok" if gate.passed else "bad"),
-            (fit(gate.gate, 24), ""),
-            (f"{words.number(gate.value):>8} ", "bold"),
-            (f"limit {words.number(gate.limit_value):<8} ", "dim"),
-            (gate.says, "dim"),
-        )
-        for gate in body.gates
-    ]
-    if not lines:
-        lines = [line(("No gate was evaluated yet. ", ""), ("trainmaster models show", "key"))]
-    return lines
-
-
-def _numbers(version: VersionRow, rival: str, judged: EvaluationRow | None) -> list[Line]:
-    """Each metric with its interval, next to that of the version in production then, judged on the same rows."""
-    bounds = (".low", ".high")
-    own = {
-        key: value
-        for key, value in version.metrics.items()
-        if not key.startswith(comparison.RIVAL) and not key.endswith(bounds)
-    }
-    compared = any(key.startswith(comparison.RIVAL) for key in version.metrics)
-    lines = [
-        line(
-            (fit("", 34), ""),
-            (f"{f'v{version.version}':>9}", "head"),
-            (f"{rival if compared else '':>15}", "head"),
-            ("  on the same rows" if compared else "", "dim"),
-        )
-    ]
-    for key, value in own.items():
-        before = comparison.of_rival(version.metrics, key)
-        delta, ink = comparison.change(key, value, before) if before is not None else ("", "")
-        lines.append(
-            line(
-                (fit(key.removeprefix("slice."), 34), "dim" if key.startswith("slice.") else ""),
-                (f"{words.number(value, 4):>9}", "bold"),
-                (f"{words.number(before, 4) if before is not None else '':>15}", "dim"),
-                (f"{delta:>9}", ink),
-                (judgement.bounds(version.metrics, key), "dim"),
-            )
-        )
-    reasons = judged.unknown.items() if judged is not None else ()
-    return lines + [line((fit(name.removeprefix("slice."), 34), "dim"), (f" {why}", "warn")) for name, why in reasons]
-
-
-def _lineage(graph: Graph | None) -> list[Line]:
-    if graph is None:
-        return [line(("reading …", "dim"))]
-    lines = []
-    for node, depth in sorted(graph.nodes.items(), key=lambda item: (item[1], item[0])):
-        why = ", ".join(
-            sorted({edge.kind for edge in graph.edges if node in (edge.target if depth > 0 else edge.source,)})
-        )
-        lines.append(
-            line(
-                (f"{depth:+3d}  " if depth else "  0  ", "faint"),
-                (fit(node, 46), "bold" if depth == 0 else ""),
-                (why, "dim"),
-            )
-        )
-    return lines
+def _alias(version: VersionRow) -> str:
+    """Its alias, else what its stage is called here."""
+    own = [name for name in version.aliases if name != "champion"]
+    return (
+        SIGNS["production"]
+        if version.stage == "production"
+        else own[0]
+        if own
+        else SIGNS.get(version.stage, version.stage)
+    )

@@ -58,7 +58,7 @@ def _percent(name: str, says: str, value: float | None, limit: float) -> HealthV
 def _forecast(sample: MachineSample, used: Sequence[Point], limits: Health) -> HealthValue:
     total, now = sample.disk_total_bytes, sample.disk_used_bytes
     days = days_until_full(used, total - now) if total is not None and now is not None else None
-    says = "the disk does not fill" if days is None else f"the disk is full in {days:.1f} days if it goes on like this"
+    says = "the disk does not fill" if days is None else f"the disk is full in {days:.1f} days at this pace"
     breached = days is not None and days <= limits.disk_full_days
     return HealthValue(
         "machine.disk_full_in",

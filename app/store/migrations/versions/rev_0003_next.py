@@ -75,6 +75,26 @@ def upgrade() -> None:
         batch_op.create_index("notices_that_wait", ["state", "next_at"], unique=False)
 
     op.create_table(
+        "prediction_part",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("plan", sa.String(length=64), nullable=False),
+        sa.Column("ordinal", sa.Integer(), nullable=False),
+        sa.Column("artifact", sa.String(length=64), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("window_from", sa.String(length=27), nullable=True),
+        sa.Column("window_to", sa.String(length=27), nullable=True),
+        sa.Column("created_at", sa.String(length=27), nullable=False),
+        sa.ForeignKeyConstraint(["artifact"], ["artifact.digest"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("plan", "ordinal"),
+    )
+    with op.batch_alter_table("prediction_part", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_prediction_part_artifact"), ["artifact"], unique=False)
+        batch_op.create_index(batch_op.f("ix_prediction_part_project_id"), ["project_id"], unique=False)
+
+    op.create_table(
         "alias_move",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("model_id", sa.Integer(), nullable=False),

@@ -111,7 +111,7 @@ def page_of_runs(
     if few == ():
         return RunPage((), None)
     if few is not None:
-        conditions.append(f"r.id IN ({', '.join(map(str, few))})")
+        conditions.append(_among(few))
     order = _Order(reader, column, source, tuple(conditions), parameters | bound, descending, few is not None)
     rows: list[dict[str, Any]] = []
     # a filter that asks for a number of what sorts leaves no row without one
@@ -142,12 +142,18 @@ def count_of_runs(
         return int(reader.value(counts) or 0)
     few = _few(reader, where)
     if few is not None:
-        conditions.append(f"r.id IN ({', '.join(map(str, few))})")
+        conditions.append(_among(few))
     sql = f"SELECT count(*) AS n FROM run r {_where(conditions)}"  # noqa: S608
     if most is not None:
         sql = f"SELECT count(*) AS n FROM (SELECT 1 AS one FROM run r {_where(conditions)} LIMIT :most) c"  # noqa: S608
         parameters["most"] = most
     return int(reader.value(sql, parameters) or 0)
+
+
+def _among(ids: Iterable[int]) -> str:
+    """A condition that these runs keep; PostgreSQL knows no empty list."""
+    listed = ", ".join(map(str, ids))
+    return f"r.id IN ({listed})" if listed else "1 = 0"
 
 
 def _sorting(sort: str) -> tuple[str, str, dict[str, Any]]:

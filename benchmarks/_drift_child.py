@@ -1,0 +1,86 @@
+"""Our side of the drift benchmarks, in a process of its own: `profile`, `speed` or `alarms`; prints JSON."""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet
+
+from app.domain.problem import Task
+from app.domain.project import Monitoring, canonical_json
+from app.monitoring.profiling import Column, Judged, reference_profile
+from app.monitoring.reference import parse_profile
+from app.monitoring.report import drift_report, measure
+
+TURNS = 3
+
+
+def keep_profile(reference: str, out: str) -> None:
+    """The profile that a training on these rows would keep."""
+    frame = pd.read_parquet(reference)
+    columns = []
+    for name in frame:
+        if pd.api.types.is_numeric_dtype(frame[name]):
+            columns.append(Column(name, frame[name].to_numpy(float, na_value=np.nan)))
+        else:
+            codes, words = pd.factorize(frame[name])
+            places = np.where(codes < 0, np.nan, codes.astype(float))
+            columns.append(Column(name, places, tuple(str(word) for word in words)))
+    nothing = np.empty(0)
+    Path(out).write_bytes(
+        canonical_json(reference_profile(Task.REGRESSION, columns, None, Judged(nothing, nothing, nothing))).encode()
+    )
+
+
+def speed(profile: str, window: str) -> None:
+    """Seconds of all statistics with their limits, of one sort or count a column, and peak memory."""
+    table = pyarrow.parquet.read_table(window, use_threads=False)
+    frame = table.to_pandas(split_blocks=True, self_destruct=True)  # column by column: never the window twice
+    del table
+    kept = Path(profile).read_bytes()
+
+    def check() -> None:
+        known = parse_profile(kept)
+        drift_report(known, measure(known, frame), None, Monitoring(), len(frame))
+
+    seconds = _best(check)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+    def floor() -> None:
+        for name in frame:
+            if frame[name].dtype == np.float64:
+                np.sort(frame[name].to_numpy())
+            else:
+                frame[name].value_counts()
+
+    print(json.dumps({"seconds": seconds, "floor_seconds": _best(floor), "peak_bytes": peak}))
+
+
+def alarms(profile: str, folder: str, rate: str) -> None:
+    """By window file, the columns that pass a limit, at a false-alarm rate."""
+    known, rules = parse_profile(Path(profile).read_bytes()), Monitoring(false_alarm_rate=float(rate))
+    found = {}
+    for file in sorted(Path(folder).glob("*.parquet")):
+        frame = pd.read_parquet(file)
+        signals = drift_report(known, measure(known, frame), None, rules, len(frame))
+        found[file.stem] = sorted({one.feature for one in signals if one.breached and one.feature})
+    print(json.dumps(found))
+
+
+def _best(work: Callable[[], object]) -> float:
+    """The fastest of a few: the machine may be shared."""
+    seconds = []
+    for _ in range(TURNS):
+        begun = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - begun)
+    return min(seconds)
+
+
+if __name__ == "__main__":
+    {"profile": keep_profile, "speed": speed, "alarms": alarms}[sys.argv[1]](*sys.argv[2:])
