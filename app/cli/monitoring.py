@@ -6,11 +6,15 @@ from typing import Annotated
 import typer
 
 from app.cli.backtest import backtest_command
+from app.cli.monitor_signals import calibrate_command, serving_command, show_command
 from app.cli.render import emit, say, table
 from app.cli.session import Json, ProjectName, WorkspaceDir, chosen_project, group, opened
 
 monitor = group("Compare the newest window with the training profile.")
 monitor.command("backtest")(backtest_command)
+monitor.command("show")(show_command)
+monitor.command("calibrate")(calibrate_command)
+monitor.command("serving")(serving_command)
 
 
 @monitor.command("run")

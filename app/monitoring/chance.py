@@ -15,7 +15,7 @@ SMALLEST_EFFECT = {
     Statistic.WASSERSTEIN: 0.1,
     Statistic.MISSING: 0.01,
     Statistic.NEW: 0.005,
-    Statistic.RANGE: 0.002,
+    Statistic.RANGE: 0.01,
 }
 """What is worth a look however many rows prove it: a number that moved by a tenth of its standard deviation."""
 

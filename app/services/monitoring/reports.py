@@ -166,7 +166,7 @@ def kept_scores(task: TaskContext, frame: pd.DataFrame, batches: tuple[Predictio
     if problem.event_time:
         given[problem.event_time] = given[problem.event_time].astype(frame[problem.event_time].dtype)
     joined = frame[keys].merge(given[[*keys, "score"]], on=keys, how="left", validate="one_to_one")
-    return joined["score"].to_numpy(dtype=float)
+    return joined["score"].to_numpy(dtype=float, copy=True)  # rows without an answer are filled in
 
 
 def labels_of(frame: pd.DataFrame, target: str, model: LoadedModel) -> Any:

@@ -14,7 +14,7 @@ from app.services import predictions
 from app.services.predictions import Production
 from app.services.running import TaskContext
 from app.store import artifacts
-from app.store.tables import FeatureSet, Model, ModelVersion, MonitorReport, PredictionBatch
+from app.store.tables import FeatureSet, Model, ModelVersion, MonitorReport, PredictionBatch, VersionReference
 
 if TYPE_CHECKING:
     from app.monitoring.windows import Window
@@ -49,7 +49,7 @@ def choose(task: TaskContext, month: str | None) -> tuple[Subject, bytes, Window
             )
             window = newest_complete_month(newest) if newest is not None else Window(None, None)
         else:
-            profile = parse_profile(artifacts.get(session, production.profile))
+            profile = parse_profile(artifacts.get(session, reference_digest(session, production)))
             window = Window(profile.window[1] if problem.event_time is not None else None, None)
         batches = _batches_of(session, run.project_id, window)
         answering = answered_by(batches, window)
@@ -65,7 +65,19 @@ def choose(task: TaskContext, month: str | None) -> tuple[Subject, bytes, Window
             if window.end is not None
             else None
         )
-        return Subject(production, kept, features), artifacts.get(session, production.profile), window, later is None
+        content = artifacts.get(session, reference_digest(session, production))
+        return Subject(production, kept, features), content, window, later is None
+
+
+def reference_digest(session: Session, production: Production) -> str:
+    """The artifact that a version is watched by: what `monitor calibrate` made last, or what it was registered with."""
+    newest = session.execute(
+        select(col(VersionReference.profile))
+        .where(col(VersionReference.version_id) == production.version_id)
+        .order_by(col(VersionReference.id).desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return str(newest) if newest is not None else production.profile
 
 
 def answered_by(batches: Sequence[PredictionBatch], window: Window) -> int | None:

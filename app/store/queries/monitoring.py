@@ -39,6 +39,32 @@ class SignalRow:
     limit_value: float | None
     direction: str
     breached: bool
+    slice: str | None = None
+    low: float | None = None
+    high: float | None = None
+    importance: float | None = None
+    says: str = ""
+
+
+@dataclass(frozen=True)
+class QualityPoint:
+    """One metric in one window: as the labels say, as it was estimated (95 % interval), and if nothing had changed.
+
+    A value is None where it was not computed; `labelled_rows` of `rows` had their label then.
+    """
+
+    report: str
+    version: int
+    window_from: str | None
+    window_to: str | None
+    rows: int
+    labelled_rows: int
+    realised: float | None
+    limit_value: float | None
+    estimated: float | None
+    low: float | None
+    high: float | None
+    constant: float | None
 
 
 @dataclass(frozen=True)
@@ -93,12 +119,29 @@ def latest_report(reader: Reader, project: str) -> ReportRow | None:
 
 def signals_of(reader: Reader, report: str) -> list[SignalRow]:
     """The signals of a report, breached ones first."""
-    sql = """SELECT s.name, s.kind, s.feature, s.value, s.special, s.limit_value, s.direction, s.breached FROM signal s
+    sql = """SELECT s.name, s.kind, s.feature, s.value, s.special, s.limit_value, s.direction, s.breached,
+          s.slice, s.low, s.high, s.importance, s.says FROM signal s
         WHERE s.report_id = (SELECT id FROM monitor_report WHERE key = :report) ORDER BY s.breached DESC, s.name"""
     return [
         SignalRow(**_joined(as_flags(row, "breached")))  # the pair value, special becomes one number
         for row in reader.rows(sql, {"report": report})
     ]
+
+
+def quality_timeline(reader: Reader, project: str, metric: str, *, limit: int = 60) -> list[QualityPoint]:
+    """Estimated and realised quality over the windows, oldest first: the newest report of each window and version."""
+    sql = """SELECT o.key AS report, v.version, o.window_from, o.window_to, o.rows, o.labelled_rows,
+          q.value AS realised, q.limit_value, e.value AS estimated, e.low, e.high, c.value AS constant
+        FROM (SELECT max(id) AS id FROM monitor_report WHERE project_id = (SELECT id FROM project WHERE name = :project)
+          GROUP BY version_id, window_from, window_to ORDER BY max(id) DESC LIMIT :limit) n
+        JOIN monitor_report o ON o.id = n.id JOIN model_version v ON v.id = o.version_id
+        LEFT JOIN signal q ON q.report_id = o.id AND q.name = :metric
+        LEFT JOIN signal e ON e.report_id = o.id AND e.name = :estimated
+        LEFT JOIN signal c ON c.report_id = o.id AND c.name = :constant
+        ORDER BY o.window_to, o.id"""
+    bound = {"project": project, "metric": metric, "limit": limit}
+    names = {"estimated": f"estimated.{metric}", "constant": f"constant.{metric}"}
+    return made(QualityPoint, reader.rows(sql, {**bound, **names}))
 
 
 def signal_history(reader: Reader, project: str, name: str, *, limit: int = 60) -> list[SignalPoint]:

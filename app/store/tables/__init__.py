@@ -14,7 +14,7 @@ from app.store.tables.feedback import Decision, FeedbackItem
 from app.store.tables.health import HealthPoint, HealthSignal, Heartbeat, Notice
 from app.store.tables.infrastructure import Admission, Estimate, Lease, Service
 from app.store.tables.lineage import LineageEdge
-from app.store.tables.monitoring import Alert, MonitorReport, Signal
+from app.store.tables.monitoring import Alert, MonitorReport, Signal, VersionReference
 from app.store.tables.registry import (
     Alias,
     AliasMove,
@@ -91,6 +91,7 @@ __all__ = [
     "Ticket",
     "TrainingSet",
     "Trial",
+    "VersionReference",
     "Waiver",
     "metadata",
 ]

@@ -29,6 +29,17 @@ class MonitorReport(Table, table=True):
     created_at: datetime = moment(index=True)
 
 
+class VersionReference(Table, table=True):
+    """A reference that a version got after its registration; the newest one counts, the version stays as it is."""
+
+    __tablename__ = "version_reference"
+    id: int | None = Field(default=None, primary_key=True)
+    version_id: int = refers("model_version.id")
+    profile: str = refers("artifact.digest")
+    actor: str
+    created_at: datetime = moment()
+
+
 class Signal(Table, table=True):
     """One number of a report against its limit."""
 

@@ -198,6 +198,21 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "version_reference",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("version_id", sa.Integer(), nullable=False),
+        sa.Column("profile", sa.String(length=64), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("created_at", sa.String(length=27), nullable=False),
+        sa.ForeignKeyConstraint(["profile"], ["artifact.digest"], ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["version_id"], ["model_version.id"], ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("version_reference", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_version_reference_profile"), ["profile"], unique=False)
+        batch_op.create_index(batch_op.f("ix_version_reference_version_id"), ["version_id"], unique=False)
+
+    op.create_table(
         "waiver",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("version_id", sa.Integer(), nullable=False),
