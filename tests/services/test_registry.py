@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -160,7 +160,7 @@ def test_a_request_waits_as_a_run_and_a_second_one_is_refused(store: Store, proj
         registry.promote(store, "late", "late", 2, by="ben", reason="mine", typed_name="late")
 
 
-DAMAGES = {
+DAMAGES: dict[str, Callable[[bytes, bytes], bytes]] = {
     "truncated": lambda model, other: model[: len(model) // 2],
     "flipped": lambda model, other: model[:-40] + bytes([model[-40] ^ 1]) + model[-39:],
     "swapped": lambda model, other: other,

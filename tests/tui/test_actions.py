@@ -16,12 +16,12 @@ from app.domain.actions import (
     RUNS,
     Action,
     Keymap,
-    Permission,
     clashes,
     markdown,
     table,
 )
 from app.domain.errors import BadInput
+from app.domain.roles import Permission
 from app.domain.workspace import Workspace
 from app.tui.grid import Grid
 from app.tui.settings import read_settings
