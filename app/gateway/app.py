@@ -1,6 +1,7 @@
 """The application: plain Starlette routes with orjson inside FastAPI, behind one guard."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -30,6 +31,7 @@ from app.gateway.store_metrics import StoreMetrics
 from app.gateway.trials import Comparing
 from app.store.engine import Store
 
+FIRST_LOOK_S = 10.0
 OPEN_INFERENCE_PATHS = (
     "/v2",
     "/v2/health/live",
@@ -100,6 +102,9 @@ class Gateway:
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
         self.log.start()
         self.models.start()
+        until = time.monotonic() + FIRST_LOOK_S
+        while not self.models.looked and time.monotonic() < until:
+            await asyncio.sleep(0.01)  # a process beside others takes no request that it could not answer yet
         watch = asyncio.get_running_loop().create_task(self._end_overdue())
         try:
             yield

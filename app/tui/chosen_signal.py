@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from app.store.queries.alerts import AlertRow
 from app.store.queries.health import HealthRow
-from app.store.queries.monitoring import SignalPoint, SignalRow
+from app.store.queries.monitoring import QualityPoint, SignalPoint, SignalRow
 from app.tui import words
 from app.tui.bars import Bin, bar_lines
 from app.tui.glyphs import Glyphs
@@ -32,8 +32,7 @@ class Chosen:
 
     signal: SignalRow
     points: tuple[SignalPoint, ...]
-    estimated: tuple[SignalPoint, ...]
-    coverage: dict[str, float]
+    timeline: tuple[QualityPoint, ...]
     bins: tuple[Bin, ...]
     slices: tuple[SignalRow, ...]
     alert: AlertRow | None
@@ -51,7 +50,7 @@ def signal_lines(chosen: Chosen, width: int, height: int, glyphs: Glyphs) -> tup
         return title, [*bars[:room], (), *below]
     title = f"{signal.name} · over {len(chosen.points)} window{'' if len(chosen.points) == 1 else 's'}"
     if signal.kind in ("quality", "estimate"):
-        moments = moments_of(chosen)
+        moments = moments_of(chosen.timeline)
         if len(moments) > 1:
             drawn = timeline(moments, signal.limit_value, width, room - 1, glyphs)
             return title, [*drawn, legend(moments, glyphs), *below]
@@ -83,22 +82,16 @@ def health_lines(
     return title, below
 
 
-def moments_of(chosen: Chosen) -> list[Moment]:
-    """Realised and estimated values window by window, in the order of the reports."""
-    guesses = {point.report: point.value for point in chosen.estimated}
-    own = {point.report: point for point in chosen.points}
-    order = list(dict.fromkeys([*own, *guesses]))
-    labels = {point.report: month_of(point) for point in (*chosen.estimated, *chosen.points)}
-    realised = own if chosen.signal.kind == "quality" else {}
-    guesses = guesses if chosen.signal.kind == "quality" else {name: point.value for name, point in own.items()}
+def moments_of(timeline: Sequence[QualityPoint]) -> list[Moment]:
+    """Realised and estimated values, and the share of labels that are known, window by window."""
     return [
         Moment(
-            labels[name],
-            realised[name].value if name in realised else math.nan,
-            guesses.get(name, math.nan),
-            chosen.coverage.get(name),
+            month_of(point),
+            math.nan if point.realised is None else point.realised,
+            math.nan if point.estimated is None else point.estimated,
+            point.labelled_rows / point.rows if point.rows else None,
         )
-        for name in order
+        for point in timeline
     ]
 
 

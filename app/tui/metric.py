@@ -12,7 +12,7 @@ from app.tui.glyphs import Glyphs
 from app.tui.lines import Line, fit, line, width_of
 
 if TYPE_CHECKING:
-    from app.store.queries.monitoring import SignalPoint
+    from app.store.queries.monitoring import QualityPoint, SignalPoint
     from app.store.queries.registry import VersionRow
 
 
@@ -46,7 +46,7 @@ def realised(
     return values, labels, limits[-1] if limits else None
 
 
-def month_of(point: "SignalPoint") -> str:
+def month_of(point: "SignalPoint | QualityPoint") -> str:
     """The month in which a window begins, in UTC as windows are."""
     begun = words.moment(point.window_from)
     return begun.strftime("%b") if begun is not None else "–"

@@ -37,7 +37,7 @@ def ordered(signals: Sequence[SignalRow], alerts: Mapping[str, str]) -> tuple[Si
 
     def place(signal: SignalRow) -> tuple[bool, bool, int, float, str]:
         kind = _KINDS.index(signal.kind) if signal.kind in _KINDS else len(_KINDS)
-        weight = getattr(signal, "importance", None) or 0.0
+        weight = signal.importance or 0.0
         return (not signal.breached, alerts.get(signal.name) != "critical", kind, -weight, signal.name)
 
     return tuple(sorted(signals, key=place))
@@ -49,7 +49,7 @@ def signal_row(signal: SignalRow, values: Sequence[float], severity: str | None,
     scale = [v for v in (*values, signal.limit_value) if v is not None and math.isfinite(v)]
     low = min(scale, default=0.0) if signal.direction == "higher" else 0.0
     spark = sparkline(list(values), SPARK, glyphs, low=low, high=max(scale, default=1.0))
-    slice_ = getattr(signal, "slice", None)
+    slice_ = signal.slice
     name = signal.name if not slice_ or slice_ in signal.name else f"{signal.name} {slice_}"
     mark, ink = _mark(signal.breached, severity, glyphs)
     return Row(

@@ -16,6 +16,7 @@ from app.store.queries.monitoring import (
     SignalRow,
     alerts,
     decisions,
+    quality_timeline,
     reports,
     signal_histories,
     signals_of,
@@ -44,7 +45,6 @@ class Watched:
 
     signals: tuple[SignalRow, ...] = ()
     histories: dict[str, tuple[SignalPoint, ...]] | None = None
-    coverage: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -122,11 +122,9 @@ class Watch:
         known = self._watched.get(report.key)
         if known is None:
             histories = signal_histories(reader, report.project, limit=HISTORY)
-            every = reports(reader, project=report.project, limit=HISTORY)
             known = Watched(
                 tuple(signals_of(reader, report.key)),
                 {name: tuple(points) for name, points in histories.items()},
-                {one.key: one.labelled_rows / one.rows for one in every if one.rows},
             )
             self._watched = {report.key: known}
         return known
@@ -145,14 +143,15 @@ class Watch:
         slices = [
             one
             for one in watched.signals
-            if one.name != signal.name and getattr(one, "slice", None) and one.name.startswith(f"{metric}.")
+            if one.name != signal.name and one.slice and one.name.startswith(f"{metric}.")
         ]
         worst = sorted(slices, key=lambda one: one.value if one.direction == "higher" else -one.value)
         return Chosen(
             signal,
             histories.get(signal.name, ()),
-            histories.get(f"estimated.{metric}", ()) if signal.kind == "quality" else (),
-            watched.coverage or {},
+            tuple(quality_timeline(reader, report.project, metric, limit=HISTORY))
+            if signal.kind in ("quality", "estimate")
+            else (),
             bins,
             tuple(worst),
             alert if alert is not None and alert.signal == signal.name else None,

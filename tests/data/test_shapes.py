@@ -48,3 +48,16 @@ def test_text_in_one_and_numbers_in_another_do_not_fit() -> None:
 
     with pytest.raises(BadInput, match="do not fit together"):
         whole_shape([shape_of(content) for content in contents])
+
+
+def test_a_column_without_any_value_takes_the_type_that_it_has_elsewhere() -> None:
+    text, whole = (
+        pack(pd.DataFrame({"a": pd.Series(values, dtype=kind)}), time=None).content
+        for values, kind in (([None, None], "str"), ([1, 2], "int64"))
+    )
+
+    shape = whole_shape([shape_of(text), shape_of(whole)])
+
+    assert shape.as_text() == "a:int64?"
+    assert read_as(text, shape)["a"].isna().all()
+    assert whole_shape([shape_of(text)]).as_text() == "a:string"

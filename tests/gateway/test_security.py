@@ -5,8 +5,11 @@ from typing import Any
 import httpx
 import pytest
 
+from app.domain.workspace import Workspace
 from app.gateway.app import Gateway
 from app.gateway.security import Guard
+from app.gateway.settings import Settings
+from app.store.engine import Store
 from tests.gateway.conftest import TOKEN
 
 URL = "http://127.0.0.1:8000"
@@ -98,3 +101,24 @@ def test_an_empty_token_opens_nothing() -> None:
 
     with pytest.raises(ValueError, match="empty"):
         Guard(app, token="")
+
+
+async def test_a_page_of_the_allow_list_may_ask_with_the_token_and_no_other_page(
+    workspace: Workspace, store: Store
+) -> None:
+    settings = Settings(hosts=("models.example",), origins=("https://board.example",))
+    gateway = Gateway(workspace, store, token=TOKEN, settings=settings)
+    page = {"origin": "https://board.example", "host": "models.example:9000"}
+
+    async with browse(gateway, authorization=f"Bearer {TOKEN}") as client:
+        listed = await client.get("/version", headers=page)
+        other = await client.get("/version", headers={**page, "origin": "https://board.example.evil"})
+    async with browse(gateway) as client:
+        preflight = await client.options("/predict/x", headers=page)
+        no_token = await client.get("/version", headers=page)
+        foreign = await client.options("/predict/x", headers={**page, "origin": "null"})
+
+    assert (listed.status_code, other.status_code, no_token.status_code) == (200, 403, 401)
+    assert listed.headers["access-control-allow-origin"] == "https://board.example"
+    assert (preflight.status_code, foreign.status_code) == (204, 403)
+    assert preflight.headers["access-control-allow-headers"] == "authorization, content-type"

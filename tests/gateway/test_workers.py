@@ -52,7 +52,7 @@ def workers(parent: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 def both_answer(workspace: Workspace) -> bool:
     metrics = serving.parse_metrics(_call(workspace, "GET", "/metrics")[1].decode()) if up(workspace) else {}
-    return sum(metrics.get("trainmaster_gateway_processes", {}).values()) == 2
+    return sum(metrics.get("trainmaster_gateway_swaps_total", {}).values()) == 2
 
 
 def up(workspace: Workspace) -> bool:

@@ -48,7 +48,7 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
     base = judging.evaluate(kind, truth, constant, quantile=quantile)
     rival = judge_production(task, divided)
     task.progress(1, STEPS, "model, baseline and production judged")
-    with ThreadPoolExecutor(1, "importances") as beside:  # its predictions leave the interpreter to the main thread
+    with ThreadPoolExecutor(1, "beside") as beside:  # what LightGBM computes leaves the interpreter to the main thread
         asked = beside.submit(
             explain.importances,
             model,
@@ -57,6 +57,11 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
             problem.judged_by,
             quantile=quantile,
             seed=run.project.file.evaluation.seed,
+        )
+        reference = beside.submit(
+            lambda: reference_of(
+                task, pulled, divided, predicted, constant, metrics=metrics, importance=asked.result()[0]
+            )
         )
         resamples, blocks = resamples_of(task, divided)
         intervals, verdicts, draws = _how_sure(task, truth, predicted, constant, rival, metrics, base, resamples)
@@ -73,41 +78,43 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
         )
         task.progress(3, STEPS, "slices judged")
         importance, unknown = asked.result()
-    task.progress(4, STEPS, "importances")
-    report = report_of(
-        kind=kind,
-        truth=truth,
-        predicted=predicted,
-        metrics=metrics,
-        baseline=base,
-        intervals=intervals,
-        verdicts=verdicts,
-        slices=slices,
-        importance=importance,
-        unknown=unknown,
-        curve=fitted.points,
-        blocks=blocks,
-        resamples=resamples,
-        metric=problem.judged_by,
-    )
-    taught, final, second = taught_all(task, pulled, divided, fitted)
-    if second is not None:
-        model = LoadedModel(pack(task, pulled, taught, final, calibration=calibration))
-        report = {**report, "second_fit": second}
-    package = pack(task, pulled, taught, final, metrics, slices, model=model, calibration=calibration, report=report)
-    proof = check_in_child(package)
-    columns = kept_columns(run.project.file, divided.signature, [str(name) for name in divided.test_frame.columns])
-    judged = judged_rows(kind, divided.test_frame, columns, truth, predicted, constant)
-    with run.store.read() as session:
-        attempt = tried(session, run.project.name, beside=str(package.manifest["digest"]))
-        contract = contract_of(session, run.project.name, run.project_id, pulled.version, run.project.file)
-    opponent = Opponent(
-        f"{run.project.name}/{rival.version}" if rival.version is not None else "",
-        rival.says,
-        rival.metrics,
-        rival.predicted if len(judged.truth) == len(truth) else None,
-        rival.signature,
-    )
+        task.progress(4, STEPS, "importances")
+        report = report_of(
+            kind=kind,
+            truth=truth,
+            predicted=predicted,
+            metrics=metrics,
+            baseline=base,
+            intervals=intervals,
+            verdicts=verdicts,
+            slices=slices,
+            importance=importance,
+            unknown=unknown,
+            curve=fitted.points,
+            blocks=blocks,
+            resamples=resamples,
+            metric=problem.judged_by,
+        )
+        taught, final, second = taught_all(task, pulled, divided, fitted)
+        if second is not None:
+            model = LoadedModel(pack(task, pulled, taught, final, calibration=calibration))
+            report = {**report, "second_fit": second}
+        package = pack(
+            task, pulled, taught, final, metrics, slices, model=model, calibration=calibration, report=report
+        )
+        proof = check_in_child(package)
+        columns = kept_columns(run.project.file, divided.signature, [str(name) for name in divided.test_frame.columns])
+        judged = judged_rows(kind, divided.test_frame, columns, truth, predicted, constant)
+        with run.store.read() as session:
+            attempt = tried(session, run.project.name, beside=str(package.manifest["digest"]))
+            contract = contract_of(session, run.project.name, run.project_id, pulled.version, run.project.file)
+        opponent = Opponent(
+            f"{run.project.name}/{rival.version}" if rival.version is not None else "",
+            rival.says,
+            rival.metrics,
+            rival.predicted if len(judged.truth) == len(truth) else None,
+            rival.signature,
+        )
     evidence = evidence_of(
         run.project.file,
         judged,
@@ -124,7 +131,7 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
         judged_on=f"artifact:{judged.digest}",
     )
     gates = judge(evidence, run.project.file.gates)
-    reference = reference_of(task, pulled, divided, predicted, constant, metrics=metrics, importance=importance)
+    profile = reference.result()
     verdict = verdicts[0].says
     with run.store.write() as session:
         name = problem.judged_by
@@ -138,7 +145,7 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
         slices,
         gates,
         package,
-        reference,
+        profile,
         intervals,
         verdict,
         report,

@@ -142,7 +142,7 @@ def _breach(
         value=signal.value,
         limit=signal.limit,
         feature=signal.feature,
-        slice=getattr(signal, "slice", None),
+        slice=signal.slice,
         rows=found.labelled_rows if signal.kind == "quality" else found.rows,
         window=(row.window_from, row.window_to),
         version_id=production.version_id,

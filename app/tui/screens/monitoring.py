@@ -96,7 +96,7 @@ class MonitoringScreen(PlaceScreen):
         worst = sorted([*rows[:first], *well[:ill]], key=lambda row: row.cells[0][1] != "bad")
         grid.show(Window.of([*worst, *rows[first:], *well[ill:]]))
         features = len({one.feature for one in snapshot.signals if one.feature})
-        slices = len({getattr(one, "slice", None) for one in snapshot.signals} - {None})
+        slices = len({one.slice for one in snapshot.signals} - {None})
         more = f", {slices} slices" if slices else ""
         past = (
             f"{glyphs.alert}{first + ill} past the limit" if first + ill else "all within their limits" if rows else ""

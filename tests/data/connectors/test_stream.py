@@ -8,6 +8,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from app.data.shapes import shape_of, whole_shape
+from app.data.snapshots import unpack
 from app.domain.errors import Refused, Unavailable
 from app.domain.workspace import Workspace
 from app.services.data import newest_snapshots, receive, release, repair, snapshot_bytes, try_source
@@ -140,6 +142,9 @@ def test_a_micro_batch_of_nothing_but_bad_lines_stops_nothing(workspace: Workspa
     taken.append(orders(store, project))
 
     assert [(one.rows_in, one.accepted, one.quarantined) for one in taken] == [(1, 0, 1), (3, 3, 0)]
+    contents = [snapshot_bytes(store, info) for info in newest_snapshots(store, 1)]
+    assert whole_shape([shape_of(content) for content in contents]).as_text() == "id:int64 price:double"
+    assert unpack(contents, ["a", "b"], source="orders")["id"].tolist() == [1, 2, 3]
 
 
 def test_a_bad_line_is_repaired_as_a_line_and_released_in_its_place(workspace: Workspace, store: Store) -> None:

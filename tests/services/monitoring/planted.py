@@ -66,6 +66,7 @@ retrain_on = ["auc"]
 minimum_new_labels = 100000
 [alerts.health]
 run_least_s = 2.0
+run_slow_factor = 2.0
 """
 FEATURES = '''
 """Features of the depots."""
@@ -231,7 +232,7 @@ def slow_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     real = offline._commit
 
     def late(*args: Any, **kwargs: Any) -> Any:
-        time.sleep(1.5)
+        time.sleep(4.0)
         return real(*args, **kwargs)
 
     monkeypatch.setattr(offline, "_commit", late)

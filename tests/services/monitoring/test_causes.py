@@ -20,7 +20,7 @@ def depots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return five_months(tmp_path_factory.mktemp("depots") / "workspace").root
 
 
-def looked_into(workspace: Workspace, fault: Fault) -> Explained:
+def looked_into(workspace: Workspace, fault: Fault) -> Explained | None:
     """The worst of the alerts that June opened, explained."""
     with open_store(workspace) as store:
         if fault.signal is not None:
@@ -31,7 +31,8 @@ def looked_into(workspace: Workspace, fault: Fault) -> Explained:
             for alert in alerts(store.reader)
             if fault.signal in (None, alert.signal) and (alert.opened_at >= june or fault.signal)
         ]
-        assert found, f"{fault.name}: no alert"
+        if not found:
+            return None
         worst = sorted(found, key=lambda alert: (alert.severity != "critical", alert.signal))[0]
         return explain(store.reader, workspace, worst.key)
 
@@ -49,6 +50,9 @@ def test_the_right_one_of_ten_planted_faults_is_among_the_first_three_for_eight(
         with pytest.MonkeyPatch.context() as monkeypatch:
             plant(Workspace(root), fault, monkeypatch)
             explained = looked_into(Workspace(root), fault)
+        if explained is None:
+            told.append(f"NO  {fault.name}: no alert")
+            continue
         first = explained.suspects[:3]
         right = any(is_guilty(one, fault) for one in first)
         found += right
