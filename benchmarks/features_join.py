@@ -1,6 +1,7 @@
 """The point-in-time join: flights against hourly weather beside polars, pandas, DuckDB and Feast; ten views at once.
 
-All read the same two Parquet files and hold the whole result: nine columns of weather, known by then, at most 6 h old.
+All read the same two Parquet files, whose `origin` is a dictionary for every side that knows such a type, and hold the
+whole result: nine columns of weather, known by then, at most 6 h old.
 """
 
 import json
@@ -67,8 +68,10 @@ def _files(folder: Path) -> tuple[str, str, int]:
         {"origin": weather["origin"], "known_at": known, **{n: weather[n].astype(float) for n in names}}
     )
     view = view.drop_duplicates(["origin", "known_at"], keep="last")
+    airports = pd.CategoricalDtype(sorted({*spine["origin"], *view["origin"]}))
     for frame, time in ((spine, "scheduled_at"), (view, "known_at")):
         frame[time] = frame[time].astype("datetime64[us, UTC]")
+        frame["origin"] = frame["origin"].astype(airports)
     spine.to_parquet(folder / "spine.parquet", index=False)
     view.to_parquet(folder / "weather.parquet", index=False)
     return str(folder / "spine.parquet"), str(folder / "weather.parquet"), len(spine)

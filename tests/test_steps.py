@@ -1,15 +1,25 @@
-"""The checks of the reference architecture's steps 4 to 23, each from a shell without a terminal."""
+"""The checks of the reference architecture's steps 4 to 25, each from a shell without a terminal."""
 
+import csv
+import hashlib
 import json
 import os
 import random
+import socket
+import sqlite3
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from app.domain.workspace import Workspace
+from app.services import serving
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]
 
@@ -88,6 +98,12 @@ def rates_in_town(rates: pd.DataFrame) -> pd.DataFrame:
 '''
 
 TEST = """
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+
 def test_there_are_features() -> None:
     import features
 
@@ -128,6 +144,44 @@ class Shell:
             assert ran.returncode == 1, ran.stderr
             return ran.stderr + ran.stdout
         return json.loads(ran.stdout) if ran.stdout.strip() else None
+
+    def flow(self, name: str, *, cause: str, **parameters: object) -> Any:
+        """Run a flow's body with a cause; gives its summary without what differs from run to run."""
+        words = [f"--set={key}={value}" for key, value in parameters.items()]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("TRAINMASTER_", "PREFECT_"))}
+        ran = subprocess.run(
+            [sys.executable, "-m", f"flows.{name}", "--project=homes", f"--cause={cause}", *words, "--json", "--quiet"],
+            cwd=self.folder,
+            env={**environment, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": str(Path(__file__).parents[1])},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return {key: value for key, value in json.loads(ran.stdout).items() if key not in ("run", "seconds")}
+
+    @contextmanager
+    def gateway(self) -> Iterator[None]:
+        """The gateway of the workspace, up while the block lasts."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            (self.folder / ".trainmaster" / "ports.json").write_text(json.dumps({"gateway": probe.getsockname()[1]}))
+        token = self.folder / ".trainmaster" / "token"
+        token.touch(mode=0o600)
+        token.write_text("of-the-test")
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_WAIT_POLICY": "PASSIVE"}
+        command = [sys.executable, "-m", "app.gateway", "--workspace", str(self.folder)]
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        try:
+            until = time.monotonic() + 60
+            while not serving.health(Workspace(self.folder)).ready:
+                assert process.poll() is None
+                assert time.monotonic() < until
+                time.sleep(0.1)
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
 
     def git(self, *arguments: str) -> str:
         """Run git in the workspace."""
@@ -337,6 +391,77 @@ def test_23_an_export_gives_the_stored_predictions_elsewhere(shell: Shell, train
 
     assert trained
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+@pytest.fixture(scope="module")
+def delivered(shell: Shell, trained: str) -> dict[str, Any]:
+    """The green verdict on the commit."""
+    assert trained
+    (verdict,) = shell.tm("ci", "run", "--here")
+    return dict(verdict)
+
+
+def test_ci_a_bundle_is_named_by_its_bytes_and_a_broken_test_delivers_none(
+    shell: Shell, delivered: dict[str, Any], as_committed: None
+) -> None:
+    (shell.project / "tests" / "test_features.py").write_text("def test_it() -> None:\n    assert 1 == 2\n")
+    shell.git("commit", "--quiet", "-am", "broken")
+
+    told = shell.tm("ci", "run", "--here", ok=False)
+    red = shell.tm("ci", "ls")[0]
+    with sqlite3.connect(shell.folder / ".trainmaster" / "store.db") as store:
+        manifest = "SELECT content FROM chunk JOIN bundle ON bundle.manifest = chunk.artifact WHERE bundle.digest = ?"
+        (content,) = store.execute(manifest, (delivered["bundle"],)).fetchone()
+        files = json.loads(content)["files"]
+        part = "SELECT content FROM chunk WHERE artifact = ? ORDER BY ordinal"
+        found = {one["path"]: b"".join(row[0] for row in store.execute(part, (one["sha256"],))) for one in files}
+
+    assert (delivered["verdict"], red["verdict"], red["stage"], red["bundle"]) == ("green", "red", "tests", None)
+    assert "FAILED" in told
+    assert hashlib.sha256(content).hexdigest() == delivered["bundle"]
+    assert all(hashlib.sha256(found[one["path"]]).hexdigest() == one["sha256"] for one in files)
+
+
+def test_d0_an_automated_run_is_what_ci_delivered_whatever_the_working_tree_says(
+    shell: Shell, delivered: dict[str, Any], as_committed: None
+) -> None:
+    before = shell.flow("features", cause="schedule")
+    (shell.project / "features.py").write_text("raise RuntimeError('the working tree')\n")
+
+    after = shell.flow("features", cause="schedule")
+    run = shell.tm("runs", "ls")[0]
+
+    assert after == before
+    assert (run["flow"], run["state"], run["cause"]) == ("features", "completed", "schedule")
+    assert shell.tm("runs", "show", run["run"])["commit"] == delivered["commit"]
+
+
+def test_25_online_and_batch_agree_for_the_same_ids_and_rows_out_are_rows_in(
+    shell: Shell, trained: str, tmp_path: Path
+) -> None:
+    shell.flow("deploy", cause="person", version=1, by="ana", reason="step 25")
+    shell.tm("features", "materialize")
+    batch = shell.tm("predict", "batch", "--out", str(tmp_path / "all.csv"))
+    with (tmp_path / "all.csv").open() as stream:
+        rows = {row["home"]: row for row in csv.DictReader(stream)}
+
+    with shell.gateway():
+        answers = {home: shell.tm("predict", "entity", f"home={home}") for home in ("h200", "h250", "h299")}
+        unknown = shell.tm("predict", "entity", "home=nobody", ok=False)
+
+    assert trained
+    spine = next(row for row in shell.tm("features", "ls") if row["version"] == batch_version(shell))
+    assert batch["rows"] == len(rows) == spine["rows"]
+    assert {home: told["predictions"][0] for home, told in answers.items()} == {
+        home: float(rows[home]["score"]) for home in answers
+    }
+    assert all(told["version"] == 1 and told["request_id"] and told["features"]["version"] for told in answers.values())
+    assert "nothing is known of this entity" in unknown
+
+
+def batch_version(shell: Shell) -> int:
+    """The version of the features of the newest batch."""
+    return int(shell.tm("predict", "batches")[0]["features_version"])
 
 
 def test_c7_a_completed_run_has_no_gap_and_the_model_reaches_snapshot_and_commit(shell: Shell, trained: str) -> None:

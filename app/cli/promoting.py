@@ -71,20 +71,23 @@ def _return(model: str, reason: str, confirm: str, workspace: WorkspaceDir, json
     from app.services.workspaces import actor
     from app.store.queries import registry as queries
 
-    with opened(workspace) as (_, store):
+    with opened(workspace) as (place, store):
         _require(model, confirm, reason, f"trainmaster models {'undo' if undo else 'rollback'} {model}")
         project = next((one.project for one in queries.models(store.reader) if one.name == model), model)
         act = registry.undo if undo else registry.rollback
         switched = act(store, project, by=actor(), reason=reason)
+        served = registry.confirm(store, place, project, switched.version)
         row = queries.production_of(store.reader, project)
     assert row is not None
     emit(
-        document(row) | {"replaced": switched.replaced, "seconds": switched.seconds, "proof": switched.proof},
+        document(row)
+        | {"replaced": switched.replaced, "seconds": switched.seconds, "proof": switched.proof, "gateway": served},
         as_json=json,
         human=lambda: print(f"{model} v{row.version} is in production again"),
     )
     if not json:
         say(f"  it replaced v{switched.replaced}, in {switched.seconds:.2f} s; {switched.proof}")
+        say(f"  the gateway: {served.says}")
 
 
 def _waived(waived: str) -> str:

@@ -92,6 +92,8 @@ ACTIONS: tuple[Action, ...] = (
         short="undo",
         foot=(OVERVIEW, REGISTRY, SERVING),
     ),
+    Action("retrain.ask", "R", "retrain by hand", needs=OPERATE),
+    Action("replay.next", "M", "next month of the sample year", needs=OPERATE),
     Action("undo.redo", "Z", "redo what was undone", needs=PROMOTE),
     Action("list.up", "k", "row up", on=(LIST,), also=("up",)),
     Action("list.down", "j", "row down", on=(LIST,), also=("down",)),
@@ -112,6 +114,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("list.filter", "slash", "filter", on=(LIST,), weight=8),
     Action("need.run", "r", "run the next step", on=(OVERVIEW,), needs=OPERATE, weight=12, short="run"),
     Action("need.acknowledge", "a", "acknowledge", on=(OVERVIEW,), needs=OPERATE, weight=11),
+    Action(
+        "need.resolve", "x", "resolve an item of feedback", on=(OVERVIEW,), needs=OPERATE, short="resolve", weight=7
+    ),
     Action("need.promote", "p", "promote", on=(OVERVIEW,), needs=PROMOTE, weight=10),
     Action("need.logs", "l", "logs", on=(OVERVIEW,)),
     Action(

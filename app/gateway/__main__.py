@@ -70,7 +70,7 @@ def serve(folder: Path | None, port: int | None, *, worker: int | None = None, s
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; raises Refused when the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family)
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio asks for the protocol
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))

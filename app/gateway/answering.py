@@ -22,6 +22,7 @@ from app.gateway.metrics import Metrics
 from app.gateway.models import Models, Served
 from app.gateway.parts import Answered
 from app.gateway.protocols import Asked, Protocol
+from app.gateway.protocols.plain import PLAIN, read_plain
 from app.gateway.records import Malformed, check_records
 from app.gateway.settings import Settings
 from app.gateway.trials import Comparing, Trial
@@ -58,42 +59,54 @@ class Answering:
         self.comparing.follow(trials)
 
     def at_once(self, hot: Hot, body: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
-        """The whole HTTP answer to plain records, or None when there is anything to look at more closely."""
+        """The whole HTTP answer to plain records or a few entities, or None when there is anything to look at."""
         begun = time.perf_counter()
         try:
             document = orjson.loads(body)
-        except ValueError:
-            return None
-        records, flat = document, None
-        if type(document) is dict:
-            flat = hot.reader.row(document)
-            records = (document,) if flat is not None else document.get("records") if len(document) == 1 else None
-        if flat is None:
-            if type(records) is not list or not 0 < len(records) <= INLINE_RECORDS:
-                return None
-            flat = hot.reader.rows(records)
+            records, flat = document, None
+            asked, key = None, body
+            if type(document) is dict:
+                flat = hot.reader.row(document)
+                if flat is not None:
+                    records = (document,)
+                elif len(document) != 1:
+                    return None
+                elif "records" in document:
+                    records = document["records"]
+                else:
+                    asked = self.entities.joined_at_once(read_plain(document), hot.served)
+                    if asked is None:
+                        return None
+                    records, key = asked.records, canary_key(asked.entities)
             if flat is None:
-                return None
-        rows = len(records)
-        said: Hot | Trial = hot
-        try:
+                if not isinstance(records, list) or not 0 < len(records) <= INLINE_RECORDS:
+                    return None
+                flat = hot.reader.rows(records)
+                if flat is None:
+                    return None
+            said: Hot | Trial = hot
             trial = hot.trial
-            predictions = trial.answer(records) if trial is not None and trial.picks(body) else None
+            predictions = trial.answer(records) if trial is not None and trial.picks(key) else None
             if predictions is None:
-                predictions = hot.scorer(flat, rows)
+                predictions = hot.scorer(flat, len(records))
                 if trial is not None:
                     trial.mirror(records, predictions, time.perf_counter() - begun)
             else:
                 assert trial is not None
                 said = trial
-        except Exception:
+        except Exception:  # whatever it is, the usual way looks closer and says what is wrong
             return None
         request_id = f"{self._process}{next(self._numbers):010x}"
         deployment, wire = said.deployment, said.wire
-        content = b"".join((wire.before, orjson.dumps(predictions), wire.middle, request_id.encode(), wire.after))
+        inputs: bytes | list[bytes] = body
+        if asked is None:
+            content = wire.content(predictions, request_id)
+        else:
+            content = orjson.dumps(PLAIN.write(said.served, asked, predictions, request_id))
+            inputs = [orjson.dumps(record) for record in records]
         metrics, project = self.metrics, deployment.project
-        metrics.predicted(project, deployment.version, rows)
-        self.log.take(Answered(request_id, time.time(), deployment, body, predictions))
+        metrics.predicted(project, deployment.version, len(records))
+        self.log.take(Answered(request_id, time.time(), deployment, inputs, predictions))
         metrics.answered(project, 200, time.perf_counter() - begun)
         lines = [b"HTTP/1.1 200 OK\r\n", *(b"%b: %b\r\n" % pair for pair in headers), wire.head]
         lines.append(b"x-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (request_id.encode(), len(content)))
@@ -113,7 +126,7 @@ class Answering:
             label = served.deployment.project
             body = await read_body(request, protocol.media)
             asked = protocol.read(body, request.headers, served)
-            key = orjson.dumps(asked.entities, option=orjson.OPT_SORT_KEYS) if asked.entities else body
+            key = canary_key(asked.entities) if asked.entities else body
             if asked.entities:
                 asked = await self.entities.joined(asked, served)
             check_records(asked.records, served.fields)
@@ -181,6 +194,11 @@ class Answering:
         self.metrics.predicted(deployment.project, deployment.version, len(predictions))
         inputs = [orjson.dumps(record) for record in records]
         self.log.take(Answered(request_id, time.time(), deployment, inputs, predictions))
+
+
+def canary_key(entities: Sequence[Mapping[str, Any]]) -> bytes:
+    """What decides whether entities belong to a canary: their keys, in whatever order they were given."""
+    return orjson.dumps(entities, option=orjson.OPT_SORT_KEYS)
 
 
 def _nobody_answers(known: bool, *, failed: bool) -> Malformed:

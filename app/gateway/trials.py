@@ -32,7 +32,7 @@ class Trial:
 
     def __init__(self, rollout: OpenRollout, candidate: Served, production: Served, worker: str) -> None:
         self.rollout, self.candidate, self.production = rollout, candidate, production
-        self.deployment, self.wire = candidate.deployment, Wire(candidate)
+        self.served, self.deployment, self.wire = candidate, candidate.deployment, Wire(candidate)
         self.over: str | None = None
         self.takes_part = rollout.state is RolloutState.CANARY
         self._worker = worker

@@ -25,6 +25,8 @@ class ChildVerdict:
     says: str
     rows: int
     seconds: float
+    exact: bool = False
+    """Whether every answer is the stored one to the last bit, not within the tolerance alone."""
     latency_ms: float | None = None
     """The 95th percentile for one record, model and preprocessing alone, with one thread."""
     memory_mb: float | None = None
@@ -71,6 +73,7 @@ def check_in_child(package: Package, timeout_s: float | None = None) -> ChildVer
         return _verdict(False, f"the model cannot be loaded: {(last or ['no reason given'])[0][:300]}", 0, begun)
     answer = json.loads(done.stdout)
     verdict = _verdict(answer["ok"] is True, str(answer["says"]), int(answer.get("rows", 0)), begun)
+    verdict = replace(verdict, exact=answer.get("exact") is True)
     return replace(verdict, latency_ms=answer.get("latency_ms"), memory_mb=answer.get("memory_mb"))
 
 

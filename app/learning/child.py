@@ -58,6 +58,7 @@ def answer(job: dict[str, Any], text: bytes) -> dict[str, object]:
         "ok": same,
         "says": f"{len(records)} answers equal the stored ones" if same else f"answers differ by up to {largest:g}",
         "rows": len(records),
+        "exact": largest == 0,
         "load_s": loaded - begun,
         "predict_s": time.monotonic() - loaded,
         "latency_ms": each,

@@ -17,6 +17,8 @@ from app.monitoring.quality import auc
 if TYPE_CHECKING:
     import pandas as pd
 
+    from app.monitoring.trees import Fit
+
 Floats = NDArray[np.float32]
 ROWS = 2000
 FOLDS = 2
@@ -80,7 +82,7 @@ class Sample:
         return cls(names, words, matrix, math.nan if document.get("limit") is None else float(document["limit"]))
 
 
-def domain_auc(reference: Floats, window: Floats, *, seed: int = 7) -> float:
+def domain_auc(reference: Floats, window: Floats, *, seed: int = 7, fit: Fit | None = None) -> float:
     """The AUC, out of fold, of shallow trees that tell a window's rows from the reference's; .5 is no difference.
 
     NaN with fewer than 200 rows on a side. One thread, a fixed seed: the same rows give the same number.
@@ -95,7 +97,7 @@ def domain_auc(reference: Floats, window: Floats, *, seed: int = 7) -> float:
     scores = np.empty(len(rows))
     for turn in range(FOLDS):
         held = fold == turn
-        scores[held] = fit_and_score(rows[~held], origin[~held], rows[held], rounds=ROUNDS)
+        scores[held] = fit_and_score(rows[~held], origin[~held], rows[held], rounds=ROUNDS, fit=fit)
     return float(np.mean([auc(origin[fold == turn], scores[fold == turn]) for turn in range(FOLDS)]))
 
 
@@ -111,14 +113,16 @@ def chance_auc(reference_rows: int, rows: int, beyond: float) -> float:
     return 0.5 + NormalDist().inv_cdf(1 - beyond) * deviation
 
 
-def own_limit(matrix: Floats, *, blocks: int = 3) -> float:
+def own_limit(matrix: Floats, *, blocks: int = 3, fit: Fit | None = None) -> float:
     """What the classifier reaches between a stretch of the reference and the rest: the largest of a few stretches.
 
     With `blocks` stretches a like window passes it once in blocks + 1 times; half of its distance to .5 is added.
     """
     cuts = np.linspace(0, len(matrix), blocks + 1).astype(int)
     found: Sequence[float] = [
-        domain_auc(np.concatenate([matrix[: cuts[at]], matrix[cuts[at + 1] :]]), matrix[cuts[at] : cuts[at + 1]])
+        domain_auc(
+            np.concatenate([matrix[: cuts[at]], matrix[cuts[at + 1] :]]), matrix[cuts[at] : cuts[at + 1]], fit=fit
+        )
         for at in range(blocks)
     ]
     known = [one for one in found if math.isfinite(one)]

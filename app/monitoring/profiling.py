@@ -18,6 +18,7 @@ from app.monitoring.multivariate import ROWS, Sample, own_limit
 from app.monitoring.reference import NumberBins
 from app.monitoring.sketch import sketch_from_json, sketch_of
 from app.monitoring.tally import Statistic
+from app.monitoring.trees import Fit
 
 Numbers = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -77,7 +78,13 @@ def category_profile(codes: Numbers, categories: tuple[str, ...]) -> dict[str, o
 
 
 def reference_profile(
-    task: Task, columns: Sequence[Column], times: Whole | None, judged: Judged, *, naive: Sequence[float] = ()
+    task: Task,
+    columns: Sequence[Column],
+    times: Whole | None,
+    judged: Judged,
+    *,
+    naive: Sequence[float] = (),
+    fit: Fit | None = None,
 ) -> dict[str, object]:
     """The reference: features over the training rows (at `times`, nanoseconds), score and estimate over the test rows.
 
@@ -101,7 +108,7 @@ def reference_profile(
         "naive": list(naive),
         **{name: one.as_json() if one is not None else None for name, one in calibrations.items()},
         "estimate": _estimate(task, judged).as_json(),
-        "sample": _sample(still, times, rows).as_json() if still else None,
+        "sample": _sample(still, times, rows, fit).as_json() if still else None,
     }
 
 
@@ -154,12 +161,12 @@ def _estimate(task: Task, judged: Judged) -> Any:
     )
 
 
-def _sample(columns: Sequence[Column], times: Whole | None, rows: int) -> Sample:
+def _sample(columns: Sequence[Column], times: Whole | None, rows: int, fit: Fit | None) -> Sample:
     order = np.argsort(times, kind="stable") if times is not None else np.random.default_rng(7).permutation(rows)
     chosen = order[np.unique(np.linspace(0, max(rows - 1, 0), min(ROWS, rows)).astype(int))]
     matrix = np.stack([column.values[chosen] for column in columns], axis=1).astype(np.float32)
     words = {column.name: column.words for column in columns if column.words is not None}
-    return Sample(tuple(column.name for column in columns), words, matrix, own_limit(matrix))
+    return Sample(tuple(column.name for column in columns), words, matrix, own_limit(matrix, fit=fit))
 
 
 __all__ = ["Column", "Judged", "category_profile", "number_profile", "reference_profile"]

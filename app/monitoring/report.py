@@ -16,6 +16,7 @@ from app.monitoring.quality import Numbers
 from app.monitoring.reference import Profile
 from app.monitoring.signals import SignalValue, by_hand, judged
 from app.monitoring.tally import Measured, Statistic, add, tally_of
+from app.monitoring.trees import Fit
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def report(
     slices: Sequence[str] = (),
     metric: MetricName | None = None,
     month: int | None = None,
+    fit: Fit | None = None,
 ) -> Report:
     """Compute every signal of a window: drift of each feature and of the score, then quality once labels are there.
 
@@ -72,7 +74,7 @@ def report(
     score = _measured_score(profile, watched)
     signals = [
         *drift_report(profile, measured, score, rules, len(observed.frame), month=month),
-        *_joint(profile, observed.frame, rules),
+        *_joint(profile, observed.frame, rules, fit),
         *_duplicates(observed, rules),
         *quality_signals(task, profile, observed, known, rules),
         *estimate_signals(task, profile, observed, known, rules),
@@ -126,7 +128,7 @@ def _measured_score(profile: Profile, watched: Numbers) -> Measured | None:
     return tally.measured(profile.score_rows)
 
 
-def _joint(profile: Profile, frame: pd.DataFrame, rules: Monitoring) -> list[SignalValue]:
+def _joint(profile: Profile, frame: pd.DataFrame, rules: Monitoring, fit: Fit | None) -> list[SignalValue]:
     name = "domain_classifier.auc"
     if profile.sample is None:
         return []
@@ -135,7 +137,7 @@ def _joint(profile: Profile, frame: pd.DataFrame, rules: Monitoring) -> list[Sig
         says = f"{len(frame)} rows, at least {least} are needed"
         return [judged(name, "drift", math.nan, None, says=says)]
     rows = profile.sample.rows_of(frame)
-    value = domain_auc(profile.sample.matrix, rows)
+    value = domain_auc(profile.sample.matrix, rows, fit=fit)
     if not math.isfinite(value):
         return [judged(name, "drift", value, None, says="the sample of the reference is too small")]
     chance = chance_auc(len(profile.sample.matrix), len(rows), rules.false_alarm_rate)

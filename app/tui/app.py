@@ -306,6 +306,26 @@ class ControlRoom(App[None]):
 
         await ask_undo(self)
 
+    def do_retrain_ask(self) -> None:
+        """Ask for a retrain of the project, from any pane."""
+        project = self.only_project()
+        if project is None:
+            self.say("which project? trainmaster feedback retrain --project NAME")
+            return
+        from app.tui.dialogs.feedback import ask_retrain
+
+        ask_retrain(self, project)
+
+    def do_replay_next(self) -> None:
+        """Let the next month of the sample year arrive."""
+        project = self.only_project()
+        if project is None:
+            self.say("which project? trainmaster replay --project NAME")
+            return
+        from app.tui.dialogs.feedback import next_month
+
+        next_month(self, project)
+
     async def do_undo_redo(self) -> None:
         """Redo what was undone."""
         from app.tui.dialogs.registry import ask_undo

@@ -19,6 +19,9 @@ STEPS = {
     "run": "l logs  r run again",
     "quarantine": "↵ open data",
     "service": "r start services",
+    "feedback": "a take  x resolve",
+    "decision": "r start services",
+    "loop": "R retrain by hand",
 }
 
 
@@ -63,7 +66,15 @@ def open_need(control: "ControlRoom", need: "Need") -> None:
     if need.kind == "run":
         open_subject(control, f"run:{need.key}")
     else:
-        places = {"alert": "monitoring", "version": "registry", "quarantine": "data", "service": "infrastructure"}
+        places = {
+            "feedback": "monitoring",
+            "decision": "monitoring",
+            "loop": "monitoring",
+            "alert": "monitoring",
+            "version": "registry",
+            "quarantine": "data",
+            "service": "infrastructure",
+        }
         control.go(places.get(need.kind, "runs"))
 
 
@@ -81,6 +92,7 @@ def open_subject(control: "ControlRoom", subject: str) -> None:
         "alert": "monitoring",
         "report": "monitoring",
         "decision": "monitoring",
+        "feedback": "monitoring",
         "snapshot": "data",
         "source": "data",
         "features": "data",
@@ -93,11 +105,18 @@ def run_need(control: "ControlRoom", need: "Need") -> None:
     """Start what the need asks for."""
     match need.kind:
         case "alert":
-            work = control.acts.request(need.project, "train", cause="alert", cause_key=need.key)
+            from app.tui.dialogs.feedback import retrain
+
+            work = retrain(control, need.project, f"alert {need.key}: {need.what}", None)
             control.start_act(work, done=f"retrain of {need.project} requested")
         case "run":
             control.start_act(control.acts.again(need.key), done="requested the same run again")
-        case "service":
+        case "feedback" | "loop":
+            from app.tui.dialogs.feedback import ask_retrain
+
+            because = need.key if need.kind == "feedback" else None
+            ask_retrain(control, need.project, because=because, about=need.what)
+        case "service" | "decision":
             control.start_act(control.acts.up, doing="starting the services")
         case "quarantine":
             control.go("data")

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from app.domain.workspace import Workspace
+from app.store.moments import parse_utc, utc_text
 from app.store.queries.alerts import AlertRow
 from app.store.queries.content import content_of
 from app.store.queries.health import HealthRow, health_points, health_signals
@@ -70,6 +72,7 @@ class Watch:
         self._workspace = workspace
         self._watched: dict[str, Watched] = {}
         self._causes: dict[tuple[str, int], tuple[Cause, ...]] = {}
+        self._looked, self._points = "", dict[int, list[float]]()
 
     def load(self, reader: Reader, wish: Wish) -> Body:
         """The newest report of the wished project, or of the one that was looked at last, and what goes with it."""
@@ -78,7 +81,7 @@ class Watch:
         report = next((r for r in newest if wish.project in (None, r.project)), None)
         found = by_severity(alerts(reader, limit=100))
         health = tuple(health_signals(reader, scope=report.project if report else wish.project))
-        past = health_points(reader, each=HISTORY)
+        past = self._past(reader, health)
         watched = self._read(reader, report) if report is not None else Watched()
         histories = watched.histories or {}
         bad = {alert.signal: alert.severity for alert in found if alert.state != "resolved"}
@@ -106,6 +109,14 @@ class Watch:
             found,
             tuple(decisions(reader, limit=100)),
         )
+
+    def _past(self, reader: Reader, health: tuple[HealthRow, ...]) -> dict[int, list[float]]:
+        """The last hour of every signal of health, read anew after each look."""
+        looked = max((one.checked_at for one in health), default="")
+        if looked != self._looked:
+            since = utc_text(parse_utc(looked) - timedelta(minutes=HISTORY + 2)) if looked else ""
+            self._points, self._looked = health_points(reader, each=HISTORY, since=since), looked
+        return self._points
 
     def _read(self, reader: Reader, report: ReportRow) -> Watched:
         known = self._watched.get(report.key)

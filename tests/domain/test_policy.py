@@ -1,10 +1,11 @@
 """When an alert may start a retrain."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.domain.policy import RetrainState, decide
+from app.domain.policy import RetrainState, Trigger, decide
 from app.domain.project import Feedback
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -64,3 +65,34 @@ def test_a_project_that_names_no_signal_never_retrains_by_itself() -> None:
 
     assert not verdict.retrain
     assert "only nothing" in verdict.reason
+
+
+LOOP = Feedback(
+    retrain_on=("auc",), growth=0.2, every_days=30, cool_down_hours=0, retrains_per_week=2, minimum_new_labels=100
+)
+READY_TO_LEARN = RetrainState(new_labels=900, learned_rows=1000, teachable_rows=300)
+
+
+@pytest.mark.parametrize(
+    ("trigger", "state", "retrain", "word"),
+    [
+        (Trigger.GROWTH, READY_TO_LEARN, True, "30 % more rows"),
+        (Trigger.GROWTH, replace(READY_TO_LEARN, teachable_rows=150), False, "20 % are asked for"),
+        (Trigger.GROWTH, replace(READY_TO_LEARN, learned_rows=None), False, "nobody knows"),
+        (Trigger.SCHEDULE, READY_TO_LEARN, True, "every 30 days: it is time"),
+        (Trigger.SCHEDULE, replace(READY_TO_LEARN, last_began=NOW - timedelta(days=29)), False, "every 30 days"),
+        (Trigger.ALERT, replace(READY_TO_LEARN, failed_in_row=3), False, "the loop is broken"),
+        (Trigger.ALERT, replace(READY_TO_LEARN, failed_in_row=2), True, "past its limit"),
+        (Trigger.ALERT, replace(READY_TO_LEARN, began_this_week=2), False, "budget of 2 a week"),
+        (Trigger.ALERT, replace(READY_TO_LEARN, teachable_rows=0), False, "all others are its exam"),
+        (Trigger.HAND, replace(READY_TO_LEARN, failed_in_row=9, began_this_week=9), True, "a person asks"),
+        (Trigger.HAND, replace(READY_TO_LEARN, under_way=("run a",)), False, "under way"),
+    ],
+)
+def test_each_trigger_is_decided_with_its_own_reason(
+    trigger: Trigger, state: RetrainState, retrain: bool, word: str
+) -> None:
+    verdict = decide("auc", LOOP, state, now=NOW, trigger=trigger)
+
+    assert verdict.retrain is retrain
+    assert word in verdict.reason

@@ -24,7 +24,7 @@ from app.store import audit
 from app.store.engine import Store
 from app.store.queries.aliases import moves_of, served_at
 from app.store.tables import AuditEvent, Deployment, ModelVersion
-from tests.learning.made import make_frame, make_project, train_on
+from tests.learning.made import PROJECT, make_frame, make_project, train_on
 
 FORK = multiprocessing.get_context("fork")
 
@@ -125,6 +125,10 @@ def dies_at(place: str) -> None:
             vars(deploying)["check_in_child"] = die
         case "child":
             vars(subprocess)["run"] = die
+        case "smoke":
+            vars(deploying)["smoke"] = die
+        case "rollout":
+            vars(deploying)["observe"] = die
         case "switch":
             vars(deploying)["move_production"] = die
         case "half-switched":
@@ -139,6 +143,8 @@ def dies_at(place: str) -> None:
         ("check", 1),
         ("canary", 1),
         ("child", 1),
+        ("smoke", 1),
+        ("rollout", 1),
         ("switch", 1),
         ("half-switched", 1),
         ("after-commit", 2),
@@ -148,6 +154,9 @@ def test_a_promotion_killed_at_any_stage_leaves_one_whole_version_and_can_be_rep
     store: Store, workspace: Workspace, place: str, then: int
 ) -> None:
     prepare(store, workspace, 2)
+
+    if place == "smoke":
+        make_project(workspace, PROJECT.replace("server_smoke = false", "server_smoke = true"))
 
     def doomed() -> None:
         dies_at(place)
@@ -159,6 +168,7 @@ def test_a_promotion_killed_at_any_stage_leaves_one_whole_version_and_can_be_rep
 
     assert process.exitcode == -signal.SIGKILL
     assert production(store) == then
+    make_project(workspace)
     if then == 1:
         promote(workspace.root, 2, "ana")
         assert production(store) == 2

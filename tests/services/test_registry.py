@@ -1,7 +1,13 @@
 """Promotion, deployment and the way back, on a real store with real models."""
 
 import json
-from collections.abc import Mapping
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
@@ -154,17 +160,39 @@ def test_a_request_waits_as_a_run_and_a_second_one_is_refused(store: Store, proj
         registry.promote(store, "late", "late", 2, by="ben", reason="mine", typed_name="late")
 
 
-def test_damaged_model_bytes_leave_production_and_its_answers_as_they_were(store: Store, project: OpenProject) -> None:
+DAMAGES = {
+    "truncated": lambda model, other: model[: len(model) // 2],
+    "flipped": lambda model, other: model[:-40] + bytes([model[-40] ^ 1]) + model[-39:],
+    "swapped": lambda model, other: other,
+    "pickled": lambda model, other: b"\x80\x04\x95cposix\nsystem\n",
+    "empty": lambda model, other: b"",
+}
+
+
+def never(*_: object, **__: object) -> None:
+    """A parser that must not see these bytes."""
+    raise AssertionError("a parser saw damaged bytes")
+
+
+@pytest.mark.parametrize("damage", list(DAMAGES))
+def test_damaged_model_bytes_leave_production_and_its_answers_as_they_were(
+    store: Store, project: OpenProject, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     register_versions(store, project, 2)
     promote(store, project, 1)
     before = LoadedModel(registry.read_package(store, "late")[1]).predict([{"hour": 20, "wind": 30, "carrier": "UA"}])
+    registry.judge_again(store, project, "late", 2, by="ana")
     with store.write() as session:
         row = registry.find_version(session, "late", 2)
+        mine, other = (registry.package_of(session, registry.find_version(session, "late", at)).model for at in (2, 1))
         session.connection().execute(
-            text("UPDATE chunk SET content = substr(content, 1, 500) WHERE artifact = :a"), {"a": row.model_bytes}
+            text("UPDATE chunk SET content = :c WHERE artifact = :a"),
+            {"a": row.model_bytes, "c": DAMAGES[damage](mine, other)},
         )
 
-    with pytest.raises(Damaged):
+    with monkeypatch.context() as patched, pytest.raises(Damaged):
+        patched.setattr("app.learning.parser.parse", never)
+        patched.setattr("app.services.registry.deploying.check_in_child", never)
         promote(store, project, 2)
 
     version, package = registry.read_package(store, "late")
@@ -188,6 +216,40 @@ def test_a_promotion_that_expected_another_production_is_refused(store: Store, p
         registry.check(task)
 
     assert stages(store) == {1: Stage.STAGING, 2: Stage.PRODUCTION}
+
+
+@pytest.fixture
+def gateway(workspace: Workspace) -> Iterator[None]:
+    """The real gateway of the workspace, in a process of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    workspace.ports_file.write_text(json.dumps({"gateway": port}))
+    command = [sys.executable, "-m", "app.gateway", "--workspace", str(workspace.root), "--port", str(port)]
+    server = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])})
+    yield
+    server.terminate()
+    server.wait(20)
+
+
+@pytest.mark.services
+def test_after_a_rollback_the_gateway_gives_the_stored_bytes_within_two_seconds(
+    store: Store, workspace: Workspace, project: OpenProject, gateway: None
+) -> None:
+    register_versions(store, project, 2)
+    for version in (1, 2):
+        promote(store, project, version)
+        deadline = time.monotonic() + 60
+        while registry.confirm(store, workspace, "late", version).equal is not True:
+            assert time.monotonic() < deadline
+
+    begun = time.monotonic()
+    back = registry.rollback(store, "late", by="ana", reason="worse on Mondays")
+    confirmed = registry.confirm(store, workspace, "late", back.version)
+
+    assert confirmed.equal is True, confirmed.says
+    assert "to the last bit" in back.proof
+    assert time.monotonic() - begun < 2
 
 
 @pytest.mark.services

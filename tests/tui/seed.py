@@ -410,7 +410,7 @@ def _versions(session: Session, project: int, features: int, runs: list[int]) ->
     )  # fmt: skip
     session.add(
         Waiver(
-            version_id=ids[1], gate="minimum_value", actor="ana", reason="a pilot on one route", until=ago(days=-3650),
+            version_id=ids[1], gate="minimum_value", actor="ana", reason="a pilot on one route", until=ago(days=-36500),
             created_at=ago(days=2),
         )
     )  # fmt: skip

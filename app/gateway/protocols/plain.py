@@ -13,7 +13,11 @@ from app.gateway.records import Malformed, read_json, records_of
 
 def read(body: bytes, _headers: Mapping[str, str], _served: Served) -> Asked:
     """The records, or the entities, of a JSON body; raises Malformed."""
-    document = read_json(body)
+    return read_plain(read_json(body))
+
+
+def read_plain(document: Any) -> Asked:
+    """The same of a document that was read from JSON."""
     explain = _explain(document)
     entities = _entities(document)
     if entities is not None:
@@ -70,4 +74,4 @@ def _entities(document: Any) -> list[Record] | None:
 
 PLAIN = Protocol(("application/json",), read, write, malformed=422)
 
-__all__ = ["PLAIN"]
+__all__ = ["PLAIN", "read_plain"]

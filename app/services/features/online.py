@@ -86,6 +86,8 @@ class _Layout:
     signature: Signature
     views: tuple[str, ...]
     places: tuple[tuple[int, int], ...]
+    needed: frozenset[str]
+    histories: frozenset[str]
 
 
 class OnlineReader:
@@ -165,7 +167,9 @@ class OnlineReader:
         def work(read: Read) -> ModelRows:
             about = self._views.get(project) or self.views(project)
             layout = self._layout(project, signature, about)
-            whole = self._completed(read, project, about, entities, moment, layout.views)
+            whole: Sequence[Mapping[str, object]] = entities
+            if not all(layout.needed <= one.keys() for one in entities):
+                whole = self._completed(read, project, about, entities, moment, layout.views)
             found, versions = [], []
             for name in layout.views:
                 one, rows = _rows_of(read, project, about[name], whole, moment)
@@ -178,9 +182,8 @@ class OnlineReader:
                 said = [row.values if row is not None else () for row in rows_said]
                 absent.append(tuple(name for name, row in zip(layout.views, said, strict=True) if not row))
                 lines.append(tuple(row[column] if (row := said[view]) else None for view, column in layout.places))
-            histories = frozenset(name for name in layout.views if about[name].is_history)
             version = min(versions, default=0)
-            return ModelRows(lines, signature.names, version, absent, layout.views, seen, moment, histories)
+            return ModelRows(lines, signature.names, version, absent, layout.views, seen, moment, layout.histories)
 
         while True:
             try:
@@ -201,7 +204,9 @@ class OnlineReader:
                     next_step=f"trainmaster features materialize --project {visible(project)}",
                 )
         places = tuple((views.index(f.view), about[f.view].columns.index(f.name)) for f in signature.features)
-        made = self._layouts[project, id(signature)] = _Layout(signature, views, places)
+        needed = frozenset(key for view in views if not about[view].is_spine for key in about[view].entity)
+        histories = frozenset(view for view in views if about[view].is_history)
+        made = self._layouts[project, id(signature)] = _Layout(signature, views, places, needed, histories)
         return made
 
     def _completed(

@@ -68,6 +68,7 @@ def built(
     """The profile of encoded training rows and judged test rows, each with their times in nanoseconds (or None)."""
     import numpy as np
 
+    from app.learning.boosting import fit_and_ask
     from app.monitoring.profiling import Column, Judged, reference_profile
 
     (train_rows, times), (test_rows, test_times) = train, test
@@ -89,7 +90,7 @@ def built(
         times=test_times,
         out_of_time=later,
     )
-    return reference_profile(signature.task, columns, times, judged, naive=naive)
+    return reference_profile(signature.task, columns, times, judged, naive=naive, fit=fit_and_ask)
 
 
 def shares_of(importance: Mapping[str, tuple[float | None, float]]) -> dict[str, float]:

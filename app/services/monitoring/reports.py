@@ -40,6 +40,7 @@ def monitor(task: TaskContext, *, month: str | None = None) -> dict[str, object]
     Errors: NotFound without production version or features, Usage for a wrong month, Damaged for a profile that cannot
     be read.
     """
+    from app.learning.boosting import fit_and_ask
     from app.monitoring.reference import parse_profile
     from app.monitoring.report import report
 
@@ -61,6 +62,7 @@ def monitor(task: TaskContext, *, month: str | None = None) -> dict[str, object]
         slices=problem.slices,
         metric=problem.judged_by,
         month=window.calendar_month,
+        fit=fit_and_ask,
     )
     task.progress(3, 4, "writing")
     says = _says(found, window)
@@ -164,7 +166,7 @@ def kept_scores(task: TaskContext, frame: pd.DataFrame, batches: tuple[Predictio
     if problem.event_time:
         given[problem.event_time] = given[problem.event_time].astype(frame[problem.event_time].dtype)
     joined = frame[keys].merge(given[[*keys, "score"]], on=keys, how="left", validate="one_to_one")
-    return joined["score"].to_numpy(dtype=float)
+    return joined["score"].to_numpy(dtype=float, copy=True)  # rows without an answer are filled in
 
 
 def labels_of(frame: pd.DataFrame, target: str, model: LoadedModel) -> Any:

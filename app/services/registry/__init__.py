@@ -2,6 +2,7 @@
 
 from app.services.registry.aliases import Moved, point
 from app.services.registry.approving import Approved, Waived, approve, waive
+from app.services.registry.confirming import Confirmed, confirm
 from app.services.registry.deploying import Candidate, check, promote_here, prove, roll_out, serve, switch
 from app.services.registry.judging import Tested, judge_again
 from app.services.registry.packages import find_version, package_of, production_version, read_package
@@ -13,6 +14,7 @@ from app.services.registry.switching import Switched
 __all__ = [
     "Approved",
     "Candidate",
+    "Confirmed",
     "Moved",
     "PromotionPlan",
     "PromotionRequested",
@@ -22,6 +24,7 @@ __all__ = [
     "Waived",
     "approve",
     "check",
+    "confirm",
     "find_version",
     "judge_again",
     "package_of",

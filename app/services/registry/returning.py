@@ -65,7 +65,7 @@ def _return(store: Store, project: str, by: str, reason: str, action: str, chose
             by=by,
             reason=reason,
             action=action,
-            verdict=verdict.says,
+            verdict=verdict.says + (", to the last bit" if verdict.exact else ", to 1e-12"),
             gated=False,
             previous=back.previous_id,
             undoes=_entry(session, current),

@@ -180,12 +180,14 @@ def _served(root: Path) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
 
 
 def _ready(port: int, token: str) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_S)
     try:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_S)
         connection.request("GET", "/ready", headers={"authorization": f"Bearer {token}"})
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False
+    finally:
+        connection.close()
 
 
 def _post(port: int, token: str, path: str, document: Mapping[str, object]) -> tuple[int, dict[str, object]]:

@@ -170,7 +170,10 @@ def _buckets(series: Mapping[str, float]) -> dict[float, float]:
 def _call(
     workspace: Workspace, method: str, path: str, *, body: bytes | None = None, timeout_s: float = TIMEOUT_S
 ) -> tuple[int, bytes]:
-    token = workspace.token_file.read_text().strip()
+    try:
+        token = workspace.token_file.read_text().strip()
+    except OSError:
+        raise Unavailable("there is no token: the gateway was never started here", next_step="trainmaster up") from None
     request = urllib.request.Request(  # noqa: S310 - always http on loopback, see gateway_url
         gateway_url(workspace) + path,
         data=body,

@@ -65,14 +65,13 @@ def health_signals(reader: Reader, *, scope: str | None = None, limit: int = 500
 
 
 def health_points(reader: Reader, *, each: int = 60, since: str = "") -> dict[int, list[float]]:
-    """The last values of every signal, oldest first, by the id of the signal; at most `each` of them."""
-    sql = """SELECT signal_id, value FROM (SELECT signal_id, at, value,
-        row_number() OVER (PARTITION BY signal_id ORDER BY at DESC) AS place FROM health_point WHERE at > :since) p
-        WHERE place <= :each ORDER BY signal_id, at"""
+    """The values of every signal after `since` (stored text of a time), oldest first, by its id; the last `each`."""
+    sql = """SELECT s.id, p.value FROM health_signal s JOIN health_point p ON p.signal_id = s.id AND p.at > :since
+        ORDER BY s.id, p.at"""
     found: dict[int, list[float]] = {}
-    for row in reader.rows(sql, {"each": each, "since": since}):
-        found.setdefault(row["signal_id"], []).append(row["value"])
-    return found
+    for row in reader.rows(sql, {"since": since}):
+        found.setdefault(row["id"], []).append(row["value"])
+    return {name: values[-each:] for name, values in found.items()}
 
 
 def points_of(

@@ -106,7 +106,21 @@ SELECT 'critical', 'version', p.name, m.name || '/' || v.version, m.name || ' v'
   v.created_at, 'trainmaster models promote ' || m.name || ' ' || v.version, 1
 FROM model_version v JOIN model m ON m.id = v.model_id JOIN project p ON p.id = m.project_id
 WHERE v.stage = 'staging' AND v.version > coalesce(
-  (SELECT b.version FROM model_version b WHERE b.model_id = v.model_id AND b.stage = 'production'), 0) {p}
+  (SELECT b.version FROM model_version b WHERE b.model_id = v.model_id AND b.stage = 'production'), 0)
+  AND NOT EXISTS (SELECT 1 FROM gate_result g WHERE g.version_id = v.id AND NOT g.passed) {p}
+UNION ALL
+SELECT 'warning', 'feedback', p.name, i.key, CASE i.receiver WHEN 'data_engineering' THEN 'data engineering'
+  ELSE i.receiver END || ': ' || i.says, i.opened_at, i.next_step, 6
+FROM feedback_item i JOIN project p ON p.id = i.project_id WHERE i.state = 'open' {p}
+UNION ALL
+SELECT 'warning', 'decision', p.name, d.key, 'a retrain is decided and waits for the orchestrator: ' || d.reason,
+  d.decided_at, 'trainmaster up', 2
+FROM decision d JOIN project p ON p.id = d.project_id WHERE d.retrain AND d.run_id IS NULL {p}
+UNION ALL
+SELECT 'critical', 'loop', p.name, d.key, d.reason, d.decided_at, 'trainmaster feedback reset --reason WHY', 1
+FROM decision d JOIN project p ON p.id = d.project_id
+WHERE NOT d.retrain AND d.reason LIKE 'the loop is broken%' {p}
+  AND d.id = (SELECT max(id) FROM decision n WHERE n.project_id = d.project_id)
 UNION ALL
 SELECT 'warning', 'run', p.name, r.key, r.flow || ' ' || r.state || ': ' || r.error,
   coalesce(r.finished_at, r.requested_at),

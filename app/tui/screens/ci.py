@@ -9,16 +9,18 @@ from textual.containers import Horizontal
 from app.store.queries.ci import VerdictRow, verdicts
 from app.store.queries.overview import running_now
 from app.store.queries.runs import LogRow, RunRow, TaskRow, last_log_lines_of, tasks_of
+from app.store.queries.serving import DeploymentRow, deployments
 from app.store.reader import Reader
 from app.tui import parts, preview, words
 from app.tui.charts import bar
 from app.tui.grid import Column, Grid, Row, Window
-from app.tui.lines import Line, between, fit, line, wrapped
+from app.tui.lines import Line, between, clip, fit, line, wrapped
 from app.tui.panel import Panel
 from app.tui.screens.place import PlaceScreen
 from app.tui.screens.run import RunScreen
 
 SHOWN = 200
+DEPLOYED = 3
 COLUMNS = (
     Column("commit", "COMMIT", 9),
     Column("verdict", "VERDICT", 10),
@@ -59,6 +61,7 @@ class Body:
     chosen: Checked | None
     tasks: tuple[TaskRow, ...]
     log: tuple[LogRow, ...]
+    deployments: tuple[DeploymentRow, ...] = ()
 
 
 class CiScreen(PlaceScreen):
@@ -88,7 +91,8 @@ class CiScreen(PlaceScreen):
         if chosen is None:
             return Body((), None, (), ())
         tasks, log = tasks_of(reader, chosen.run), last_log_lines_of(reader, chosen.run, limit=40)
-        return Body(checked, chosen, tuple(tasks), tuple(log))
+        deployed = [one for one in deployments(reader, limit=20) if one.project == chosen.project]
+        return Body(checked, chosen, tuple(tasks), tuple(log), tuple(deployed[:DEPLOYED]))
 
     def show(self, snapshot: Body) -> None:
         """Fill list and stages."""
@@ -158,6 +162,7 @@ class CiScreen(PlaceScreen):
             lines += [
                 line(("          ", ""), (part, "dim")) for part in wrapped(task.error or task.says, width - 10, 2)
             ]
+        lines += [(), *self._delivered_lines(body, chosen.project, width)]
         lines += [(), between(line(("last log lines", "head")), line(("l ", "key"), ("for all", "dim")), width)]
         room = max(panel.size.height - len(lines), 2)
         lines += [preview.log_line(row, width) for row in body.log[-room:]]
@@ -174,6 +179,23 @@ class CiScreen(PlaceScreen):
                 line(("bundle ", "dim"), ((chosen.bundle or "none")[:12], ""), (f"  {chosen.subject}", "dim")),
             ]
         )
+
+    def _delivered_lines(self, body: Body, project: str, width: int) -> list[Line]:
+        """The bundle that automated runs execute now, and what was deployed."""
+        now, glyphs = self.control.clock(), self.control.glyphs
+        green = next((one for one in body.checked if one.bundle and one.project == project), None)
+        lines = [line(("automated runs execute", "head"))]
+        if green is None or green.bundle is None:
+            lines.append(line(("the working tree: no bundle was delivered yet", "warn")))
+        else:
+            when = f", {words.ago(green.at, now)} ago"
+            lines.append(line((green.bundle[:12], "ok"), (f" of commit {green.commit[:8]}{when}", "dim")))
+        lines.append(line(("deployments", "head")))
+        for one in body.deployments:
+            word, ink = parts.state(one.state, glyphs)
+            facts = f" {words.ago(one.changed_at, now)} ago  {one.verdict}"
+            lines.append(clip(line((fit(f"v{one.version}", 5), "bold"), (word, ink), (facts, "dim")), width))
+        return lines if body.deployments else [*lines, line(("none yet", "dim"))]
 
     # -- keys ----------------------------------------------------------------------------------------------------
 

@@ -40,6 +40,7 @@ class MonitoringScreen(PlaceScreen):
         super().__init__()
         self._project: str | None = None
         self._watch = Watch(lambda: self.control.workspace)
+        self._shown: object = None
 
     def panes(self) -> ComposeResult:
         """Signals, the chosen one, alerts, and two lines for a narrow screen."""
@@ -69,6 +70,20 @@ class MonitoringScreen(PlaceScreen):
     def show(self, snapshot: Body) -> None:
         """Fill the panes."""
         glyphs = self.control.glyphs
+        self._show_signals(snapshot, glyphs)
+        self._show_alerts(snapshot)
+        panel = self.query_one("#chosen", Panel)
+        title, note, lines = self._large(snapshot, panel.size.width, panel.size.height, glyphs)
+        panel.head(title, note)
+        panel.show(lines)
+        self.query_one("#brief", Panel).show(self._brief(snapshot, glyphs))
+
+    def _show_signals(self, snapshot: Body, glyphs: Glyphs) -> None:
+        """The rows are made anew only when a signal, an alert or a look is new, not when the cursor moves."""
+        shown = (snapshot.signals, snapshot.health, snapshot.alerts, glyphs.name)
+        if shown == self._shown:
+            return
+        self._shown = shown
         grid = self.query_one("#signals", Grid)
         bad = {alert.signal: alert.severity for alert in snapshot.alerts if alert.state != "resolved"}
         rows = [
@@ -87,12 +102,6 @@ class MonitoringScreen(PlaceScreen):
             f"{glyphs.alert}{first + ill} past the limit" if first + ill else "all within their limits" if rows else ""
         )
         grid.head(f"Signals · {features} features{more}, {len(rows) + len(well)} in all", past)
-        self._show_alerts(snapshot)
-        panel = self.query_one("#chosen", Panel)
-        title, note, lines = self._large(snapshot, panel.size.width, panel.size.height, glyphs)
-        panel.head(title, note)
-        panel.show(lines)
-        self.query_one("#brief", Panel).show(self._brief(snapshot, glyphs))
 
     def _large(self, body: Body, width: int, height: int, glyphs: Glyphs) -> tuple[str, str, list[Line]]:
         if body.chosen_health is not None:

@@ -205,12 +205,24 @@ class OverviewScreen(PlaceScreen):
             needs.run_need(self.control, need)
 
     async def do_need_acknowledge(self) -> None:
-        """Acknowledge the alert under the cursor."""
+        """Acknowledge the alert under the cursor, or take the item of feedback on."""
         need = self._need()
+        if need is not None and need.kind == "feedback":
+            from app.tui.dialogs.feedback import take_on
+
+            take_on(self.control, need.key)
         if need is not None and need.kind == "alert":
             from app.tui.dialogs.monitoring import ask_acknowledge
 
             await ask_acknowledge(self.control, need.key, need.what)
+
+    def do_need_resolve(self) -> None:
+        """Answer the item of feedback under the cursor."""
+        need = self._need()
+        if need is not None and need.kind == "feedback":
+            from app.tui.dialogs.feedback import ask_resolve
+
+            ask_resolve(self.control, need.key, need.what)
 
     async def do_need_promote(self) -> None:
         """Open the promotion dialog of the version under the cursor."""

@@ -211,3 +211,17 @@ def test_rules_of_the_workspace_stand_in_its_own_file(workspace: object) -> None
     with pytest.raises(BadInput, match=r"alerts\.open_after"):
         workspace_rules(workspace)  # type: ignore[arg-type]
     assert rules_of(workspace, None) == Alerts()  # type: ignore[arg-type]
+
+
+def test_the_rules_that_the_docs_show_are_rules() -> None:
+    import re
+    import tomllib
+    from pathlib import Path
+
+    text = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text()
+    block = re.search(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert block is not None
+
+    rules = Alerts.model_validate(tomllib.loads(block[1])["alerts"])
+
+    assert (rules.open_after_of("psi.temp"), rules.owner_of("psi.temp"), rules.owner_of("auc")) == (2, "ben", "ana")

@@ -47,3 +47,27 @@ def test_a_killed_monitor_leaves_one_alert_and_one_decision_after_the_next_one(
         with open_store(Workspace(root)) as store:
             assert [alert.signal for alert in alerts(store.reader)] == ["auc"]
             assert len([each for each in decisions(store.reader) if each.retrain]) == 1
+
+
+@pytest.mark.faults
+def test_a_look_at_health_that_is_killed_anywhere_leaves_one_alert_a_signal(quarter: Workspace) -> None:
+    from app.services.monitoring import health
+
+    quarter.marker.write_text("[alerts.health]\ndisk_percent = 0.001\nmemory_percent = 0.001\n")
+    program = (
+        "import sys; from pathlib import Path; from app.domain.workspace import Workspace; "
+        "from app.services.workspaces import open_store; from app.services.monitoring import health\n"
+        "w = Workspace(Path(sys.argv[1]))\nwith open_store(w) as s:\n while True: health.look(s, w)"
+    )
+    for step in range(5):
+        started = subprocess.Popen([sys.executable, "-c", program, str(quarter.root)])
+        time.sleep(1.0 + 0.13 * step)
+        os.kill(started.pid, signal.SIGKILL)
+        started.wait()
+
+    with open_store(quarter) as store:
+        for _ in range(9):
+            health.look(store, quarter)
+        standing = [alert.signal for alert in alerts(store.reader) if alert.state != "resolved"]
+        assert standing.count("machine.disk") == standing.count("machine.memory") == 1
+        assert len(standing) == len(set(standing))
