@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,16 +12,19 @@ from numpy.typing import NDArray
 
 from app.domain.problem import Task
 from app.monitoring.calibrating import Column, calibrate
+from app.monitoring.calibration import Calibration
 from app.monitoring.estimate import estimate_reference
 from app.monitoring.multivariate import ROWS, Sample, own_limit
 from app.monitoring.reference import NumberBins
 from app.monitoring.sketch import sketch_from_json, sketch_of
+from app.monitoring.tally import Statistic
 from app.monitoring.trees import Fit
 
 Numbers = NDArray[np.float64]
 Whole = NDArray[np.int64]
 DECILES = np.arange(1, 10) / 10
 MOST_VALUES = 50
+STILL = 0.15
 
 
 @dataclass(frozen=True)
@@ -94,16 +98,30 @@ def reference_profile(
     }
     score = number_profile(judged.score)
     rows = len(columns[0].values) if columns else 0
+    calibrations = _calibrations(columns, features, times, judged, score)
+    still = still_columns(columns, calibrations["calibration"])
     return {
         "features": features,
         "score": {name: score[name] for name in ("edges", "shares", "missing", "sketch")},
         "rows": rows,
         "test_rows": len(judged.score),
         "naive": list(naive),
-        **_calibrations(columns, features, times, judged, score),
+        **{name: one.as_json() if one is not None else None for name, one in calibrations.items()},
         "estimate": _estimate(task, judged).as_json(),
-        "sample": _sample(columns, times, rows, fit).as_json(),
+        "sample": _sample(still, times, rows, fit).as_json() if still else None,
     }
+
+
+def still_columns(columns: Sequence[Column], calibration: Calibration | None) -> list[Column]:
+    """The columns that hold still by themselves, which alone can tell whether features have moved together.
+
+    A season tells every window from the reference, and a classifier that sees it sees nothing else: a column whose
+    stretches of time are usually more than .15 apart (Jensen-Shannon) is left to its own statistics.
+    """
+    if calibration is None:
+        return list(columns)
+    apart = calibration.levels[0].spreads[str(Statistic.JS)].features
+    return [column for column in columns if math.exp(apart[column.name][0]) <= STILL]
 
 
 def _calibrations(
@@ -112,16 +130,14 @@ def _calibrations(
     times: Whole | None,
     judged: Judged,
     score: Mapping[str, Any],
-) -> dict[str, object]:
-    found: dict[str, object] = {}
+) -> dict[str, Calibration | None]:
+    found: dict[str, Calibration | None] = {"calibration": None}
     if times is not None:
         pairs = [(column, _bins(column, features[column.name])) for column in columns]
-        made = calibrate(pairs, times)
-        found["calibration"] = made.as_json() if made is not None else None
+        found["calibration"] = calibrate(pairs, times)
     if judged.times is not None and judged.out_of_time:
         column = Column("score", judged.score)
-        made = calibrate([(column, _bins(column, score))], judged.times)
-        found["score_calibration"] = made.as_json() if made is not None else None
+        found["score_calibration"] = calibrate([(column, _bins(column, score))], judged.times)
     return found
 
 

@@ -1,7 +1,9 @@
 """Which window of the data a report speaks of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from app.domain.errors import Usage
 
@@ -63,6 +65,40 @@ def newest_complete_month(newest_event: datetime) -> Window:
     return month_of(current.begin - timedelta(days=1))
 
 
+def newest_complete(newest_event: datetime, length: Literal["day", "week", "month"]) -> Window:
+    """The last day, week (from Monday) or month, in UTC, that the data reach the end of.
+
+    A day may lack its last hour, a week or a month its last 24.
+
+    >>> str(newest_complete(datetime(2013, 4, 30, 23, 30, tzinfo=UTC), "day"))
+    '2013-04-30 00:00 to 2013-05-01 00:00'
+    >>> str(newest_complete(datetime(2013, 4, 30, tzinfo=UTC), "week"))
+    '2013-04-22 00:00 to 2013-04-29 00:00'
+    """
+    if length == "month":
+        return newest_complete_month(newest_event)
+    step = timedelta(days=1 if length == "day" else 7)
+    begin = newest_event.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    if length == "week":
+        begin -= timedelta(days=begin.weekday())
+    slack = timedelta(hours=1) if length == "day" else SLACK
+    if newest_event < begin + step - slack:
+        begin -= step
+    return Window(begin, begin + step)
+
+
+def newest_rows(times: Sequence[datetime], rows: int) -> Window:
+    """The window of the newest so many rows of ascending times; all of them when there are fewer; open without any.
+
+    >>> moments = [datetime(2013, 4, day, tzinfo=UTC) for day in (1, 2, 3)]
+    >>> str(newest_rows(moments, 2))
+    '2013-04-02 00:00 to 2013-04-03 00:00'
+    """
+    if not times:
+        return Window(None, None)
+    return Window(times[-min(rows, len(times))], times[-1] + timedelta(microseconds=1))
+
+
 def parse_month(text: str) -> Window:
     """The window of a month such as 2013-04; raises Usage.
 
@@ -79,4 +115,4 @@ def _day(moment: datetime | None, otherwise: str) -> str:
     return f"{moment:%Y-%m-%d %H:%M}" if moment is not None else otherwise
 
 
-__all__ = ["Window", "month_of", "newest_complete_month", "parse_month"]
+__all__ = ["Window", "month_of", "newest_complete", "newest_complete_month", "newest_rows", "parse_month"]

@@ -31,26 +31,14 @@ class Subject:
 
 def choose(task: TaskContext, month: str | None) -> tuple[Subject, bytes, Window, bool]:
     """The window, who answered in it, and whether no later window was reported."""
-    from app.monitoring.reference import parse_profile
-    from app.monitoring.windows import Window, newest_complete_month, parse_month
+    from app.monitoring.windows import parse_month
 
     run = task.run
-    problem, rules = run.project.file.problem, run.project.file.monitoring
     with run.store.read() as session:
         production = predictions.production_of(session, run.project_id, run.project.name)
         features = predictions.newest_features(session, run.project_id, run.project.name)
         last = predictions.last_batch(session, run.project_id)
-        by_month = problem.event_time is not None and (rules.window == "month" or month is not None)
-        if month is not None:
-            window = parse_month(month)
-        elif by_month:
-            newest = (
-                last.window_to if last is not None and last.window_to is not None else _newest_event(task, features)
-            )
-            window = newest_complete_month(newest) if newest is not None else Window(None, None)
-        else:
-            profile = parse_profile(artifacts.get(session, reference_digest(session, production)))
-            window = Window(profile.window[1] if problem.event_time is not None else None, None)
+        window = parse_month(month) if month is not None else _window(task, session, production, features, last)
         batches = _batches_of(session, run.project_id, window)
         answering = answered_by(batches, window)
         if answering is not None and answering != production.version_id:
@@ -67,6 +55,36 @@ def choose(task: TaskContext, month: str | None) -> tuple[Subject, bytes, Window
         )
         content = artifacts.get(session, reference_digest(session, production))
         return Subject(production, kept, features), content, window, later is None
+
+
+def _window(
+    task: TaskContext,
+    session: Session,
+    production: Production,
+    features: FeatureSet,
+    last: PredictionBatch | None,
+) -> Window:
+    """The newest window as `[monitoring] window` cuts them; without event times everything is one window."""
+    from app.monitoring.reference import parse_profile
+    from app.monitoring.windows import Window, newest_complete, newest_rows
+
+    problem, rules = task.run.project.file.problem, task.run.project.file.monitoring
+    if problem.event_time is None:
+        return Window(None, None)
+    match rules.window:
+        case "month" | "week" | "day":
+            newest = last.window_to if last is not None and last.window_to is not None else None
+            newest = newest if newest is not None else _newest_event(task, features)
+            return newest_complete(newest, rules.window) if newest is not None else Window(None, None)
+        case "batch":
+            return Window(last.window_from, last.window_to) if last is not None else Window(None, None)
+        case "count":
+            frame = predictions.offline_frame(task.run.store, task.run.project, features.id or 0, (None, None))
+            times = frame[problem.event_time].dropna().sort_values().tail(rules.window_rows)
+            return newest_rows([moment.to_pydatetime() for moment in times], rules.window_rows)
+        case "all":
+            profile = parse_profile(artifacts.get(session, reference_digest(session, production)))
+            return Window(profile.window[1], None)
 
 
 def reference_digest(session: Session, production: Production) -> str:
