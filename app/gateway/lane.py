@@ -81,6 +81,8 @@ class Lane(H11Protocol):
         if not 0 < end <= LONGEST_HEAD:
             return None
         line, *fields = data[:end].split(b"\r\n")
+        if data.count(b"\n", 0, end) != len(fields):
+            return None  # a line that ends otherwise is a header to some and none to others
         method_path, _, version = line.rpartition(b" ")
         route = self._gateway.routes.get(method_path[5:])
         if route is None or version != b"HTTP/1.1":

@@ -121,10 +121,11 @@ async def test_many_records_and_pieces_of_a_body_take_the_lane(served: Gateway) 
         (request(Content_Length="1, 2"), 400),
         (request(b"zz\r\n\r\n", Transfer_Encoding="chunked"), 400),
         (request().replace(b"\r\nHost:", b"\r\nHost: 127.0.0.1\r\nHost:"), 400),
+        (request(User_Agent="tests\nOrigin: http://evil.example"), 403),
         (b"POST /predict/flight-delay HTTP/1.1\r\n no: fold\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00" * 20 + b"\r\n\r\n", 400),
     ],
-    ids=range(19),
+    ids=range(20),
 )
 async def test_any_doubt_is_refused_as_everywhere(served: Gateway, data: bytes, status: int) -> None:
     lane, wire = connect(served)
