@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from app.domain.states import RunState
-from app.store import leases, ledger
+from app.store import holders, ledger
 from app.store.bulk import import_points, import_runs
 from app.store.engine import Store
 from app.store.queries.runs import metrics_of, parameters_of, top_runs_by_metric
@@ -91,7 +91,7 @@ def _ours(folder: Path) -> tuple[float, float, float, float]:
 
 def _as_it_happens(store: Store, project: int, number: int) -> None:
     """A run as a flow writes it: asked for, begun, parameters, metrics, ended."""
-    holder = leases.this_process()
+    holder = holders.this_process()
     with store.write() as session:
         run = ledger.request_run(session, flow="train", project_id=project, requested_by="ana", now=BEGIN)
     assert run.id is not None

@@ -40,6 +40,7 @@ learning_rate = 0.2
 num_leaves = 7
 [gates]
 clean_commit = false
+minimum_gain_over_production = -1.0
 [monitoring]
 window = "month"
 limits = { auc = 0.70 }

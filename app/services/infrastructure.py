@@ -20,9 +20,9 @@ from app.domain.workspace import Workspace
 from app.orchestration import ports, server
 from app.services import upkeep
 from app.services.workspaces import now, open_store
-from app.store import leases
+from app.store import holders, leases
 from app.store.engine import Store
-from app.store.leases import Holder
+from app.store.holders import Holder
 from app.store.queries.health import silent
 from app.store.tables import Lease, Service
 
@@ -337,4 +337,4 @@ def _holders(session: Session) -> dict[str, Holder]:
 
 def lives(holder: Holder) -> bool:
     """Whether a process still runs on this machine, since this boot."""
-    return holder.boot_id == leases.boot_id() and leases.process_lives(holder)
+    return holder.boot_id == holders.boot_id() and holders.process_lives(holder)

@@ -29,7 +29,7 @@ from app.machine.sampler import ProcessSample, TreeSampler
 from app.machine.threads import CpuClock, busy_elsewhere, choose_threads
 from app.services.changes import changes_of
 from app.services.workspaces import OpenProject, actor, now
-from app.store import artifacts, leases, ledger, lineage
+from app.store import artifacts, holders, leases, ledger, lineage
 from app.store.engine import Store
 from app.store.tables import CharterVersion, Estimate, Lease, LogLine, Project, ResourceSample, Run, Task
 
@@ -190,7 +190,7 @@ def running(
     commit, dirty = (project.bundle.commit, False) if project.bundle else commit_of(project)
     patch = changes_of(project.workspace.root, project.folder).patch if commit and dirty else b""
     begun = time.monotonic()
-    holder = leases.this_process()
+    holder = holders.this_process()
     with store.write() as session:
         if run_key is None:
             row = ledger.request_run(
@@ -299,7 +299,7 @@ def _settle_estimate(session: Session, run: Run, heart: "Heart", seconds: float)
 class Heart:
     """A thread that renews the run's lease, keeps its log and its resource trace, and hears a request to cancel."""
 
-    def __init__(self, store: Store, run_id: int, key: str, holder: leases.Holder) -> None:
+    def __init__(self, store: Store, run_id: int, key: str, holder: holders.Holder) -> None:
         self._store, self._run_id, self._key, self._holder = store, run_id, key, holder
         self._stop = threading.Event()
         self._lock = threading.Lock()

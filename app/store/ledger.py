@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 from app.domain.errors import NotFound, Refused
 from app.domain.ids import Ref, new_key
 from app.domain.states import CauseKind, RunState, TaskState
-from app.store import leases
+from app.store import holders, leases
 from app.store.bulk import import_points
 from app.store.columns import number_of, split_number
 from app.store.tables import Metric, Parameter, Run, Task
@@ -46,7 +46,7 @@ def request_run(
     return run
 
 
-def start_run(session: Session, run: Run, *, now: datetime, holder: leases.Holder, stages: int) -> None:
+def start_run(session: Session, run: Run, *, now: datetime, holder: holders.Holder, stages: int) -> None:
     """Move a requested run to running, with a lease; raises Refused when it was started or ended already."""
     if run.state is not RunState.REQUESTED:
         raise Refused(f"run {run.key} is {run.state} already", next_step=f"trainmaster runs show {run.key}")

@@ -91,7 +91,7 @@ def measured(value: float | None, unit: str) -> str:
     """A number with its unit, short.
 
     >>> measured(91.6, "%"), measured(None, "s"), measured(5400.0, "s"), measured(3.25, "d")
-    ('92 %', '–', '1 h 30', '3.2 d')
+    ('92 %', '–', '1 h', '3.2 d')
     """
     if value is None:
         return "–"

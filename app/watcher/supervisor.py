@@ -30,9 +30,9 @@ from app.services.infrastructure import SUPERVISOR
 from app.services.monitoring import health
 from app.services.monitoring.rules import rules_of
 from app.services.workspaces import find_workspace, now, open_store, project_names
-from app.store import leases
+from app.store import holders
 from app.store.engine import Store
-from app.store.leases import Holder
+from app.store.holders import Holder
 
 TICK_S = 0.1
 RENEW_S = 3.0
@@ -87,7 +87,7 @@ class Supervisor:
         """Supervise until SIGTERM, then stop everything."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
-        me = leases.this_process()
+        me = holders.this_process()
         infrastructure.hold(self.store, SUPERVISOR, me)
         infrastructure.report(self.store, SUPERVISOR, ServiceState.UP, me.pid, "watches over the other four")
         self._end_orphans()
@@ -170,7 +170,7 @@ class Supervisor:
             os.close(log)
             os.close(reading)
         child.started, child.state = moment, ServiceState.STARTING
-        child.holder = leases.holder_of(child.process.pid)
+        child.holder = holders.holder_of(child.process.pid)
         infrastructure.let_go(self.store, child.name)
         infrastructure.hold(self.store, child.name, child.holder)
         self._report(child, "starting")

@@ -16,7 +16,7 @@ from app.domain.states import DeploymentState, RunState
 from app.domain.workspace import Workspace
 from app.services import audit, upkeep
 from app.services.workspaces import now, open_store
-from app.store import leases, ledger
+from app.store import holders, leases, ledger
 from app.store.engine import Store
 from app.store.queries import runs
 from app.store.tables import Deployment
@@ -245,7 +245,7 @@ def test_restore_refuses_what_is_not_a_whole_store_of_ours(workspace: Workspace,
 def test_restore_waits_for_nobody_who_lives(workspace: Workspace) -> None:
     sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
-        holder = leases.holder_of(sleeper.pid)
+        holder = holders.holder_of(sleeper.pid)
         with open_store(workspace) as store:
             backup = upkeep.backup(store, workspace.backups / "good.db")
             with store.write() as session:

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from app.domain.ids import Ref
 from app.domain.states import AlertState, CauseKind, DeploymentState, RunState, ServiceState, Severity, Stage, TaskState
-from app.store import artifacts, audit, leases, ledger, lineage
+from app.store import artifacts, audit, holders, ledger, lineage
 from app.store.engine import Store
 from app.store.tables import (
     Alert,
@@ -81,7 +81,7 @@ def add_run(
     if state is RunState.REQUESTED:
         return run
     assert run.id is not None
-    ledger.start_run(session, run, now=at + timedelta(seconds=1), holder=leases.this_process(), stages=2)
+    ledger.start_run(session, run, now=at + timedelta(seconds=1), holder=holders.this_process(), stages=2)
     for ordinal, name in enumerate(["first", "second"]):
         task = ledger.begin_task(session, run.id, name, ordinal, now=at + timedelta(seconds=2 + ordinal))
         if state is RunState.COMPLETED:

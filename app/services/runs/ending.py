@@ -15,7 +15,7 @@ from app.services import infrastructure
 from app.services.workspaces import now
 from app.store import leases, ledger
 from app.store.engine import Store
-from app.store.leases import Holder
+from app.store.holders import Holder
 from app.store.tables import Run
 
 HERE = "here"

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from app.machine.tree import Process, tree_of
-from app.store.leases import Holder, boot_id, process_lives
+from app.store.holders import Holder, boot_id, process_lives
 from app.store.queries.health import HealthRow, HeartbeatRow, health_signals, heartbeats
 from app.store.queries.infrastructure import ServiceRow, leases, services
 from app.store.queries.machine import written_per_day

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from app.domain.errors import NotFound
 from app.domain.states import RunState
@@ -174,8 +175,12 @@ def test_what_waits_for_a_person_comes_with_since_and_next_step(store: Store, wo
     with store.write() as session:
         failed = add_run(session, 1, "ingest", state=RunState.FAILED, error="no such file")
 
+    refused = overview.needs_you(store.reader, project="flight-delay")
+    with store.write() as session:
+        session.connection().execute(text("UPDATE gate_result SET passed = 1"))
     needs = overview.needs_you(store.reader, project="flight-delay")
 
+    assert [need.kind for need in refused] == ["alert", "run", "quarantine"]  # no candidate that a gate refuses
     assert [need.kind for need in needs] == ["alert", "version", "run", "quarantine"]
     assert all(need.since and need.next_step.startswith("trainmaster ") for need in needs)
     assert needs[1].next_step == "trainmaster models promote flight-delay 2"
