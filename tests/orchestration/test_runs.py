@@ -116,7 +116,8 @@ def test_with_prefect_api_url_a_module_is_a_flow_run_of_that_server(live: Live) 
 
 
 def test_an_event_starts_a_retrain_run_that_names_its_alert(live: Live) -> None:
-    payload = {"project": "demo", "decision": "0123456789ab", "alert": "ba9876543210"}
+    payload = {"project": "demo", "decision": "0123456789ab", "alert": "ba9876543210", "cause": "alert"}
+    payload["cause_key"] = payload["alert"]
 
     events.emit(live.workspace, events.RETRAIN_WANTED, events.project_resource("demo"), payload)
 
