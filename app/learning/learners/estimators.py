@@ -40,6 +40,10 @@ class Estimator(Method):
         """Begin a fit."""
         return OneFit(self, ready, learner, threads)
 
+    def stored(self, estimator: Any, rows: Rows) -> Any:
+        """What is kept of a fitted estimator: itself, or the same as an estimator of scikit-learn."""
+        return estimator
+
     def values(self, learner: Learner, **defaults: object) -> dict[str, Any]:
         """Hyperparameters: the defaults and what the project sets."""
         return {**defaults, **learner.parameters}
@@ -105,9 +109,10 @@ class OneFit(Growing):
 
     def content(self) -> bytes:
         """Preprocessing and estimator as skops, the same whatever the number of threads was."""
-        if "n_jobs" in self.estimator.get_params():
-            self.estimator.set_params(n_jobs=None)
-        return dump(self.ready.model(self.estimator))
+        kept = self.ready.method.stored(self.estimator, self.ready.rows)
+        if "n_jobs" in kept.get_params():
+            kept.set_params(n_jobs=None)
+        return dump(self.ready.model(kept))
 
 
 def weights_of(rows: Rows) -> dict[str, Floats]:
