@@ -1,5 +1,7 @@
 """What the scikit-learn learners share: a preparation of their own, one fit, and a Pipeline of both as the model."""
 
+import functools
+import sys
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -125,12 +127,11 @@ def learning(kind: str, threads: int = 1) -> Iterator[None]:
     """Fit in here: no warnings on the terminal, threads as told, BLAS on one; errors become BadInput."""
     import warnings
 
-    from threadpoolctl import threadpool_limits
-
+    pools = _thread_pools(len(sys.modules))
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            with threadpool_limits(1, "blas"), threadpool_limits(threads, "openmp"):
+            with pools.limit(limits=1, user_api="blas"), pools.limit(limits=threads, user_api="openmp"):
                 yield
     except (TrainmasterError, MemoryError):
         raise
@@ -140,6 +141,14 @@ def learning(kind: str, threads: int = 1) -> Iterator[None]:
             where="project.toml [learner]",
             next_step="correct learner.parameters, or choose another learner.kind",
         ) from error
+
+
+@functools.lru_cache(maxsize=1)
+def _thread_pools(_modules: int) -> Any:
+    """The thread pools of the libraries that are loaded, looked for again once more modules are."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def classification(task: Task) -> bool:
