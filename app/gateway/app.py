@@ -66,7 +66,7 @@ class Gateway:
             on_written=lambda rows: self.metrics.count("logged_rows", by=rows),
             on_dropped=lambda rows: self.metrics.count("dropped_rows", by=rows),
         )
-        self.comparing = Comparing(store, self.metrics)
+        self.comparing = Comparing(workspace, store, self.metrics)
         self.answering = Answering(workspace, self.models, self.metrics, self.log, self.comparing)
         self.connections: set[Lane] = set()
         self.credential = b"Bearer " + token.encode()

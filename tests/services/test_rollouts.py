@@ -15,8 +15,9 @@ from app.domain.states import RolloutState
 from app.domain.workspace import Workspace
 from app.services import registry
 from app.services.running import Cancelled, running
-from app.services.serving import rollouts
-from app.services.serving.rollouts import RolloutVerdict, Window
+from app.services.serving import rollouts, trying
+from app.services.serving.rollouts import Window
+from app.services.serving.trying import RolloutVerdict
 from app.services.workspaces import OpenProject, open_project
 from app.store.engine import Store
 from app.store.tables import AuditEvent, Rollout, Run
@@ -61,7 +62,7 @@ def observe(store: Store, project: OpenProject, seen: Callable[[Rollout], Window
     thread.start()
     try:
         with running(store, project, "deploy", stages=1) as run, run.task("observe") as task:
-            return rollouts.observe(task, version_id=2, by="ana", reason="better", look_s=0.02)
+            return trying.observe(task, version_id=2, by="ana", reason="better", look_s=0.02)
     finally:
         done.set()
         thread.join()
@@ -107,7 +108,7 @@ def test_without_a_trial_asked_for_the_verdict_is_there_at_once(store: Store, pr
     plain = open_project(project.workspace, "late")
 
     with running(store, plain, "deploy", stages=1) as run, run.task("observe") as task:
-        verdict = rollouts.observe(task, version_id=2, by="ana", reason="better")
+        verdict = trying.observe(task, version_id=2, by="ana", reason="better")
 
     assert verdict.passed
     assert rollouts.open_rollouts(store.reader) == []
@@ -138,15 +139,15 @@ def test_a_run_that_died_is_taken_up_again_and_a_living_one_is_not_disturbed(
     store: Store, project: OpenProject
 ) -> None:
     with running(store, project, "deploy", stages=1) as first, first.task("observe") as task:
-        begun = rollouts._begin(task, 2, 1, project.file.serving, by="ana", reason="x")
+        begun = trying._begin(task, 2, 1, project.file.serving, by="ana", reason="x")
         with (
             running(store, project, "deploy", stages=1) as second,
             second.task("observe") as other,
             pytest.raises(Busy, match="late/2 is being tried"),
         ):
-            rollouts.observe(other, version_id=2, by="bo", reason="y")
+            trying.observe(other, version_id=2, by="bo", reason="y")
 
     with running(store, project, "deploy", stages=1) as third, third.task("observe") as task:
-        resumed = rollouts._begin(task, 2, 1, project.file.serving, by="ana", reason="x")
+        resumed = trying._begin(task, 2, 1, project.file.serving, by="ana", reason="x")
 
     assert (resumed.key, resumed.run_id) == (begun.key, third.run_id)

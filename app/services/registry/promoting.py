@@ -13,7 +13,7 @@ from app.services.registry.packages import find_project, find_version, productio
 from app.services.registry.standing import is_stale, standing
 from app.services.registry.switching import require_expected
 from app.services.workspaces import now
-from app.store import audit, leases, ledger
+from app.store import audit, leases, ledger, permits
 from app.store.columns import join_number
 from app.store.engine import Store
 from app.store.tables import Alert, Metric, ModelVersion, Run
@@ -127,6 +127,7 @@ def promote(
     """
     require_words(model, by=by, reason=reason, typed_name=typed_name)
     with store.write(durable=True) as session:
+        permits.require(session, by, "promotion.requested")
         plan = plan_in(session, project, model, version)
         plan.require()
         _refuse_pending(session, project, model)

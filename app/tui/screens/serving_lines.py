@@ -92,7 +92,7 @@ def _split(last: "Traffic", width: int, glyphs: Glyphs) -> list[Line]:
 
 
 def _candidate(row: RolloutRow | None, now: datetime, glyphs: Glyphs, width: int) -> list[Line]:
-    """A candidate in the shadow or in the canary, or what became of the last one."""
+    """A candidate in the shadow, in the canary or in its watch after the switch, or what became of the last one."""
     lines = [line(("candidate", "head"))]
     if row is None:
         return [
@@ -100,10 +100,10 @@ def _candidate(row: RolloutRow | None, now: datetime, glyphs: Glyphs, width: int
             line(("none was tried beside production; ", "dim"), ("[serving]", "key"), (" asks for it", "dim")),
         ]
     word, ink = parts.state(row.state, glyphs)
-    ink = "accent" if row.ended_at is None else ink
+    ink, where = "accent" if row.ended_at is None else ink, "instead of" if row.state == "watch" else "beside"
     lines.append(
         line(
-            (f"{row.project} v{row.version} ", "bold"), (word, ink), (f" beside v{row.baseline}, ", "dim"),
+            (f"{row.project} v{row.version} ", "bold"), (word, ink), (f" {where} v{row.baseline}, ", "dim"),
             (words.ago(row.stage_at, now) if row.ended_at is None else f"{words.ago(row.ended_at, now)} ago", "dim"),
         )
     )  # fmt: skip
