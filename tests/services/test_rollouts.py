@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,8 +19,11 @@ from app.services.running import Cancelled, running
 from app.services.serving import rollouts, trying
 from app.services.serving.rollouts import Window
 from app.services.serving.trying import RolloutVerdict
-from app.services.workspaces import OpenProject, open_project
+from app.services.upkeep import heal
+from app.services.workspaces import OpenProject, now, open_project
+from app.store import audit
 from app.store.engine import Store
+from app.store.queries import aliases
 from app.store.tables import AuditEvent, Rollout, Run
 from tests.learning.made import PROJECT, make_frame, make_project, train_on
 
@@ -151,3 +155,62 @@ def test_a_run_that_died_is_taken_up_again_and_a_living_one_is_not_disturbed(
         resumed = trying._begin(task, 2, 1, project.file.serving, by="ana", reason="x")
 
     assert (resumed.key, resumed.run_id) == (begun.key, third.run_id)
+
+
+def watch_of(store: Store) -> list[tuple[str, str]]:
+    """State and words of every rollout, in order."""
+    with store.read() as session:
+        return [
+            (str(row.state), row.says) for row in session.execute(select(Rollout).order_by(col(Rollout.id))).scalars()
+        ]
+
+
+def test_a_promotion_is_watched_until_production_changes_again(store: Store, project: OpenProject) -> None:
+    project.workspace.project_file("late").write_text(PROJECT)
+    plain = open_project(project.workspace, "late")
+
+    registry.promote_here(store, plain, "late", 2, by="ana", reason="better", typed_name="late")
+    watched = rollouts.open_rollouts(store.reader)
+    registry.rollback(store, "late", by="ana", reason="worse")
+
+    assert [(one.version, one.production_id, str(one.state)) for one in watched] == [(1, 2, "watch")]
+    assert watch_of(store) == [("cancelled", "watch: v1 took its place")]
+
+
+def test_a_watch_that_failed_gives_production_back_once_and_only_while_its_version_serves(
+    store: Store, project: OpenProject
+) -> None:
+    project.workspace.project_file("late").write_text(PROJECT)
+    plain = open_project(project.workspace, "late")
+    registry.promote_here(store, plain, "late", 2, by="ana", reason="better", typed_name="late")
+
+    done = registry.fall_back(store, project.workspace, 1, "errors: 9% of 100 requests")
+    again = registry.fall_back(store, project.workspace, 1, "errors: 9% of 100 requests")
+
+    assert done is not None
+    assert (done.version, done.replaced, again) == (1, 2, None)
+    assert watch_of(store) == [("failed", "watch: errors: 9% of 100 requests")]
+    assert aliases.served_at(store.reader, "late", now()).version == 1  # type: ignore[union-attr]
+    with store.read() as session:
+        assert audit.broken_links(session.execute(select(AuditEvent)).scalars()) == []
+
+
+def test_without_minutes_nothing_is_watched(store: Store, project: OpenProject) -> None:
+    project.workspace.project_file("late").write_text(PROJECT + "[serving]\nwatch_minutes = 0\n")
+    plain = open_project(project.workspace, "late")
+
+    registry.promote_here(store, plain, "late", 2, by="ana", reason="better", typed_name="late")
+
+    assert watch_of(store) == []
+
+
+def test_a_trial_whose_run_was_killed_is_ended_by_the_reconciler(store: Store, project: OpenProject) -> None:
+    with running(store, project, "deploy", stages=1) as run, run.task("observe") as task:
+        trying._begin(task, 2, 1, project.file.serving, by="ana", reason="x")
+    with store.write() as session:
+        session.connection().execute(update(Rollout).values(watched_until=now() - timedelta(minutes=2)))
+
+    healed = heal(store)
+
+    assert [(one.thing, one.says) for one in healed] == [("model:late/2", "nobody waits for it any more")]
+    assert heal(store) == []
