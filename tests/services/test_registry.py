@@ -268,9 +268,10 @@ def answering(store: Store, workspace: Workspace, version: int) -> object:
 def test_a_smoke_test_and_a_switch_that_fail_leave_the_pointer_and_the_answers_unchanged(
     store: Store, workspace: Workspace, gateway: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = make_project(workspace, PROJECT.replace("server_smoke = false", "server_smoke = true"))
+    project = make_project(workspace)
     register_versions(store, project, 2)
     promote(store, project, 1)
+    project = make_project(workspace, PROJECT.replace("server_smoke = false", "server_smoke = true"))
     answered = answering(store, workspace, 1)
     with store.read() as session:
         before = session.execute(select(Deployment)).scalars().all()
@@ -298,5 +299,6 @@ def test_a_smoke_test_and_a_switch_that_fail_leave_the_pointer_and_the_answers_u
     assert stages(store) == {1: Stage.PRODUCTION, 2: Stage.STAGING}
     with store.read() as session:
         after = session.execute(select(Deployment)).scalars().all()
-    assert [row.state for row in after] == [*(row.state for row in before), DeploymentState.FAILED]
-    assert "smoke" in after[-1].verdict
+    assert [row.state for row in after] == [*(row.state for row in before), *[DeploymentState.FAILED] * 2]
+    assert "smoke" in after[-2].verdict
+    assert "the disk is full" in after[-1].verdict

@@ -15,7 +15,7 @@ from app.services.registry.packages import find_version, package_of, production_
 from app.services.registry.promoting import require_plan, require_words
 from app.services.registry.smoking import Smoked, require_smoke, smoke
 from app.services.registry.switching import Switch, Switched, active_deployment, move_production
-from app.services.running import Cancelled, TaskContext, running
+from app.services.running import Cancelled, TaskContext, first_line, running
 from app.services.serving.rollouts import begin_watch
 from app.services.serving.trying import RolloutVerdict, observe
 from app.services.workspaces import OpenProject, now
@@ -189,8 +189,8 @@ def _recording(task: TaskContext, version_id: int, model: str, version: int, by:
         yield
     except Cancelled:
         raise
-    except TrainmasterError as error:
-        moment = now()
+    except Exception as error:
+        moment, verdict = now(), error.message if isinstance(error, TrainmasterError) else first_line(error)
         with task.run.store.write(durable=True) as session:
             key = new_key()
             session.add(
@@ -200,7 +200,7 @@ def _recording(task: TaskContext, version_id: int, model: str, version: int, by:
                     version_id=version_id,
                     run_id=task.run.run_id,
                     state=DeploymentState.FAILED,
-                    verdict=error.message,
+                    verdict=verdict,
                     created_at=moment,
                     changed_at=moment,
                 )
@@ -212,7 +212,7 @@ def _recording(task: TaskContext, version_id: int, model: str, version: int, by:
                 subject=f"model:{model}/{version}",
                 now=moment,
                 reason=reason,
-                details={"deployment": key, "verdict": error.message, "run": task.run.key},
+                details={"deployment": key, "verdict": verdict, "run": task.run.key},
             )
         raise
 
