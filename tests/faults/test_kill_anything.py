@@ -17,6 +17,7 @@ import pytest
 from app.domain.workspace import Workspace
 from app.services import infrastructure, registry, runs, upkeep
 from app.services.proposal import propose, write_project
+from app.services.repository import commit_workspace
 from app.services.workspaces import make_workspace, open_project, open_store
 from app.store.engine import Store
 from tests.faults.made import counts, rows_csv, written
@@ -25,8 +26,11 @@ PATIENCE_S = 60.0
 
 
 def make_small(workspace: Workspace, folder: Path) -> None:
-    """The project `one`, as `init` writes it from a small file."""
+    """The project `one`, as `init` writes it from a small file; every version of it may go up."""
     write_project(workspace, "one", propose(written(folder, "a.csv", rows_csv(400))))
+    with workspace.project_file("one").open("a") as stream:
+        stream.write("\n[gates]\nminimum_gain_over_baseline = -1.0\nminimum_gain_over_production = -1.0\n")
+    commit_workspace(workspace, "Every version may go up", "projects/one/project.toml")
 
 
 @contextmanager
