@@ -44,6 +44,22 @@ class Serving(Section):
         """Whether a limit needs the other version's answers to the same requests."""
         return self.maximum_disagreement is not None or self.maximum_latency_ratio is not None
 
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """What a promotion goes through besides its tests, in words.
+
+        >>> Serving(shadow_minutes=30, canary_share=0.1, canary_minutes=60, watch_minutes=0).steps
+        ('first 30 min in the shadow, then a canary of 10 % for 60 min',)
+        >>> Serving().steps
+        ('the version before stands by for 10 min, and takes over again beyond a limit',)
+        """
+        trial = [f"{self.shadow_minutes:g} min in the shadow"] if self.shadow_minutes > 0 else []
+        trial += [f"a canary of {self.canary_share:.0%} for {self.canary_minutes:g} min".replace("%", " %")] * (
+            self.canary_minutes > 0
+        )
+        watch = f"the version before stands by for {self.watch_minutes:g} min, and takes over again beyond a limit"
+        return (*(["first " + ", then ".join(trial)] if trial else []), *([watch] if self.watch_minutes > 0 else []))
+
     @model_validator(mode="after")
     def _canary_is_whole(self) -> Self:
         if (self.canary_minutes > 0) != (self.canary_share > 0):
