@@ -1,7 +1,9 @@
 """Roles in the services: whatever door or script an act comes through, the workspace's people decide."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -12,10 +14,9 @@ from app.domain.states import CauseKind, Stage
 from app.domain.workspace import Workspace
 from app.services import registry
 from app.services.running import running
-from app.services.workspaces import OpenProject, actor, now
+from app.services.workspaces import OpenProject, actor, now, open_project, open_store
 from app.store.engine import Store
 from app.store.tables import AuditEvent, Run
-from tests.learning.made import make_frame, make_project, train_on
 
 Act = Callable[[Store, OpenProject, str], object]
 PEOPLE = '[people]\nana = "R3"\nben = ["R6"]\nrita = "R1"\n'
@@ -34,15 +35,24 @@ NEEDS_R6: dict[str, Act] = {
 
 
 @pytest.fixture
-def project(store: Store, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> OpenProject:
-    """Two versions, the first in production, and people with roles from then on."""
-    made = make_project(workspace)
-    for rounds in (3, 4):
-        train_on(store, made, make_frame(500), parameters={"rounds": rounds})
-    registry.promote_here(store, made, "late", 1, by="ben", reason="first", typed_name="late")
+def workspace(tmp_path: Path, two_versions: Path) -> Workspace:
+    """A workspace with version 1 in production and version 2 beside it."""
+    return Workspace(shutil.copytree(two_versions, tmp_path / "workspace"))
+
+
+@pytest.fixture
+def store(workspace: Workspace) -> Iterator[Store]:
+    """Its store."""
+    with open_store(workspace) as opened:
+        yield opened
+
+
+@pytest.fixture
+def project(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> OpenProject:
+    """Its project, where people have roles."""
     workspace.marker.write_text(PEOPLE)
     monkeypatch.setenv("TRAINMASTER_ACTOR", "ben")
-    return made
+    return open_project(workspace, "late")
 
 
 def rows(store: Store) -> tuple[int, int]:

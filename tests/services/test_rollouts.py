@@ -1,9 +1,11 @@
 """A candidate beside production: the row is the record, limits end it, and nobody waits for ever."""
 
+import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,12 +22,12 @@ from app.services.serving import rollouts, trying
 from app.services.serving.rollouts import Window
 from app.services.serving.trying import RolloutVerdict
 from app.services.upkeep import heal
-from app.services.workspaces import OpenProject, now, open_project
+from app.services.workspaces import OpenProject, now, open_project, open_store
 from app.store import audit
 from app.store.engine import Store
 from app.store.queries import aliases
 from app.store.tables import AuditEvent, Rollout, Run
-from tests.learning.made import PROJECT, make_frame, make_project, train_on
+from tests.learning.made import PROJECT
 
 TRIAL = """
 [serving]
@@ -38,12 +40,21 @@ maximum_disagreement = 0.5
 
 
 @pytest.fixture
-def project(workspace: Workspace, store: Store) -> OpenProject:
-    """A project with version 1 in production and version 2 beside it, and a trial asked for."""
-    made = make_project(workspace)
-    for version in range(2):
-        train_on(store, made, make_frame(500), parameters={"rounds": 3 + version})
-    registry.promote_here(store, made, "late", 1, by="ana", reason="first", typed_name="late")
+def workspace(tmp_path: Path, two_versions: Path) -> Workspace:
+    """A workspace with version 1 in production and version 2 beside it."""
+    return Workspace(shutil.copytree(two_versions, tmp_path / "workspace"))
+
+
+@pytest.fixture
+def store(workspace: Workspace) -> Iterator[Store]:
+    """Its store."""
+    with open_store(workspace) as opened:
+        yield opened
+
+
+@pytest.fixture
+def project(workspace: Workspace) -> OpenProject:
+    """Its project, which asks for a trial."""
     workspace.project_file("late").write_text(PROJECT + TRIAL)
     return open_project(workspace, "late")
 
