@@ -67,7 +67,7 @@ class Gateway:
             keep_bytes=None if self.settings.log_megabytes is None else int(self.settings.log_megabytes * 1e6),
             on_written=lambda rows: self.metrics.count("logged_rows", by=rows),
             on_dropped=lambda rows: self.metrics.count("dropped_rows", by=rows),
-            on_warm=on_ready,
+            on_warm=self._warm,
         )
         self.comparing = Comparing(workspace, store, self.metrics)
         self.answering = Answering(workspace, self.models, self.metrics, self.log, self.comparing)
@@ -118,6 +118,11 @@ class Gateway:
             await asyncio.to_thread(self.comparing.close)
             await asyncio.to_thread(self.log.close)
             self.entities.close()
+
+    def _warm(self) -> None:
+        """A moment after the start, in a thread: load what the first requests did not need."""
+        self.entities.warm()
+        self._on_ready()
 
     async def _end_overdue(self) -> None:
         """Close connections whose request does not arrive, and those that are silent."""

@@ -125,8 +125,8 @@ class Models:
             self.on_change()
         self.looked = True
         for rollout in rollouts:
-            failure, deployment = failures.get(rollout.project), wanted.get(rollout.project)
-            watched = deployment is not None and deployment.version_id == rollout.production_id
+            failure, active = failures.get(rollout.project), wanted.get(rollout.project)
+            watched = active is not None and active.version_id == rollout.production_id
             if rollout.state is RolloutState.WATCH and watched and failure is not None:
                 self.on_unable(rollout, failure.says)
 
