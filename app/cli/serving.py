@@ -38,7 +38,7 @@ def export(
         "size_bytes": done.size_bytes,
         "proof": done.proof,
     }
-    emit(shown, as_json=json, human=lambda: fields(shown))
+    emit(shown, as_json=json, human=lambda: fields(shown | {"files": ", ".join(done.files)}))
 
 
 @commands.command()
@@ -63,6 +63,6 @@ def trials(workspace: WorkspaceDir = None, limit: Limit = 20, json: Json = False
                 )
                 for row in rows
             ],
-            empty="nothing was tried or watched yet; [serving] in project.toml asks for it",
+            empty="nothing was tried or watched yet: a promotion over another version is watched",
         ),
     )  # fmt: skip

@@ -97,7 +97,8 @@ def _candidate(row: RolloutRow | None, now: datetime, glyphs: Glyphs, width: int
     if row is None:
         return [
             *lines,
-            line(("none was tried beside production; ", "dim"), ("[serving]", "key"), (" asks for it", "dim")),
+            line(("none was tried beside production, or watched", "dim")),
+            line(("[serving]", "key"), (" in project.toml asks for a trial", "dim")),
         ]
     word, ink = parts.state(row.state, glyphs)
     ink, where = "accent" if row.ended_at is None else ink, "instead of" if row.state == "watch" else "beside"
