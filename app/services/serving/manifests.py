@@ -33,7 +33,7 @@ podman run --rm -p 127.0.0.1:{port}:{port} -e TRAINMASTER_TOKEN="$(openssl rand 
 ```
 
 The server speaks the Open Inference Protocol v2 and `/predict`; everything but health needs the token. For a cluster
-push the image, make the Secret that the first lines of `kubernetes.yaml` (or `kserve.yaml`) name, and apply one of them.
+push the image, make the Secret that the first lines of `kubernetes.yaml` (or `kserve.yaml`) name, and apply it.
 """
 IGNORED = "card.*\nREADME.md\n*.yaml\n"
 
