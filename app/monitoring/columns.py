@@ -136,7 +136,8 @@ def _limit(statistic: Statistic, name: str, shown: str, bins: Bins, rows: int, s
     set_by_hand = by_hand(rules, f"{statistic}.{shown}")
     if set_by_hand is None and str(statistic) not in rules.alarm_on:
         return None
-    share = rules.false_alarm_rate / max(len(rules.alarm_on), 1)
+    watched = sum(str(one) in rules.alarm_on for one in statistics_of(bins))
+    share = rules.false_alarm_rate / max(watched, 1)
     weight = _weight(standing)
     chance = by_chance(statistic, bins, standing.reference_rows, rows, share * weight / standing.columns)
     if set_by_hand is not None:
