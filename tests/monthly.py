@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from app.domain.workspace import Workspace
 from app.services.workspaces import make_workspace
@@ -123,9 +122,9 @@ def first_quarter(root: Path) -> Workspace:
 
 
 @cache
-def kept_quarter(factory: pytest.TempPathFactory) -> Path:
-    """The first quarter, made once a session, for every folder of tests that copies it."""
-    return first_quarter(factory.mktemp("quarter") / "workspace").root
+def kept_quarter(base: Path) -> Path:
+    """The first quarter below the session's folder, made once, for every folder of tests that copies it."""
+    return first_quarter(base / "kept-quarter" / "workspace").root
 
 
 def arrive(workspace: Workspace, month: Month, **more: Any) -> dict[str, Any]:

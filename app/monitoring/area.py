@@ -29,7 +29,7 @@ def area_by_chance(reference: Sketch, rows: int, beyond: float) -> float:
     >>> from app.monitoring.sketch import sketch_of
     >>> normal = sketch_of(np.random.default_rng(1).normal(size=80_000))
     >>> round(area_by_chance(normal, 1_000, 0.001), 3)
-    0.108
+    0.111
     """
     if rows <= 0 or reference.rows <= 0 or not reference.deviation > 0:
         return math.inf

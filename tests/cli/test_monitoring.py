@@ -17,7 +17,7 @@ from tests.monthly import Month, arrive
 def place(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A quarter, and an April whose labels mean something else."""
     root: Path = tmp_path_factory.mktemp("cli") / "workspace"
-    shutil.copytree(monthly.kept_quarter(tmp_path_factory), root)
+    shutil.copytree(monthly.kept_quarter(tmp_path_factory.getbasetemp()), root)
     arrive(Workspace(root), Month(4, meaning=0.1))
     return Workspace(root)
 
@@ -36,14 +36,14 @@ def said(capsys: pytest.CaptureFixture[str], place: Workspace, *words: str) -> t
 
 def test_monitor_show_tells_signals_and_the_timeline(place: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     code, shown, _ = said(capsys, place, "monitor", "show", "--json")
-    _, words, _ = said(capsys, place, "monitor", "show")
+    _, words, notes = said(capsys, place, "monitor", "show")
 
     assert code == 0
     (auc,) = [one for one in shown["signals"] if one["name"] == "auc"]
     assert (auc["breached"], auc["limit_value"]) == (True, 0.7)
     assert [point["labelled_rows"] for point in shown["timeline"]] == [700]
     assert shown["timeline"][0]["realised"] == auc["value"]
-    assert "more are within their limits" in words
+    assert "more are within their limits" in notes
     assert "2013-04-01" in words
 
 

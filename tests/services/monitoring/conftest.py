@@ -15,7 +15,7 @@ from tests import monthly
 @pytest.fixture
 def quarter(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Workspace:
     """January to March, a version in production, one batch of predictions."""
-    shutil.copytree(monthly.kept_quarter(tmp_path_factory), tmp_path / "workspace")
+    shutil.copytree(monthly.kept_quarter(tmp_path_factory.getbasetemp()), tmp_path / "workspace")
     return Workspace(tmp_path / "workspace")
 
 

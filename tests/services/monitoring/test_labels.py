@@ -1,13 +1,14 @@
 """Labels that never come, come late, come twice, or say something else the second time."""
 
-import math
-
 import pandas as pd
+import pytest
 
+from app.domain.errors import BadInput
 from app.domain.workspace import Workspace
 from app.store.engine import Store
 from app.store.queries.monitoring import alerts, latest_report, signals_of
-from tests.monthly import PROJECT, Month, arrive
+from flows.monitor import monitor
+from tests.monthly import FEATURES, PROJECT, Month, arrive
 
 
 def signals(store: Store) -> dict[str, tuple[float | None, str]]:
@@ -36,19 +37,38 @@ def test_labels_that_never_come_leave_the_estimate_and_say_so(quarter: Workspace
     assert alerts(quarter_store.reader) == []
 
 
-def test_labels_that_come_twice_and_contradict_are_told_and_change_no_answer(
+def test_labels_that_contradict_what_is_known_are_refused_and_change_nothing(
     quarter: Workspace, quarter_store: Store
 ) -> None:
     from flows.arrival import arrival
 
-    before = arrive(quarter, Month(4))
+    arrive(quarter, Month(4))
+    before = signals(quarter_store)
     again(quarter, "rows-04-again.csv", flip=True)
+
+    with pytest.raises(BadInput, match="300 rows twice"):
+        arrival(PROJECT, workspace=str(quarter.root))
+
+    assert signals(quarter_store) == before
+    assert monitor(PROJECT, workspace=str(quarter.root))["rows"] == 700
+
+
+def test_a_corrected_label_is_judged_anew_where_the_project_keeps_the_last_word(
+    quarter: Workspace, quarter_store: Store
+) -> None:
+    from flows.arrival import arrival
+
+    code = quarter.project_folder(PROJECT) / "features.py"
+    code.write_text(FEATURES.replace("    return", '    rows = rows.drop_duplicates("id", keep="last")\n    return'))
+    before = arrive(quarter, Month(4))
+    again(quarter, "rows-04-again.csv", flip=False)
+    same = arrival(PROJECT, workspace=str(quarter.root))["monitor"]
+    again(quarter, "rows-05-of-april.csv", flip=True)
+
     found = arrival(PROJECT, workspace=str(quarter.root))["monitor"]
 
-    known = signals(quarter_store)
-    assert before["rows"] == 700
-    assert found["rows"] == 1000
-    assert "duplicates" in found["breached"]
-    assert known["duplicates"][1] == "rows that repeat id, at"
-    assert math.isfinite(found["metrics"]["auc"])
+    assert before["rows"] == same["rows"] == found["rows"] == 700
+    assert same["metrics"] == before["metrics"]
+    assert same["opened"] == []
     assert found["metrics"]["auc"] < before["metrics"]["auc"]
+    assert [alert[1] for alert in found["opened"]].count("auc") == 1
