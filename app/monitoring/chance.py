@@ -10,15 +10,21 @@ from app.monitoring.reference import CategoryBins, NumberBins
 from app.monitoring.tally import Statistic
 
 SMALLEST_EFFECT = {
-    Statistic.PSI: 0.01,
-    Statistic.JS: 0.035,
-    Statistic.KS: 0.04,
-    Statistic.WASSERSTEIN: 0.1,
+    Statistic.PSI: 0.0025,
+    Statistic.JS: 0.0175,
+    Statistic.KS: 0.02,
+    Statistic.WASSERSTEIN: 0.05,
     Statistic.MISSING: 0.01,
     Statistic.NEW: 0.005,
     Statistic.RANGE: 0.01,
 }
-"""What is worth a look however many rows prove it: a number that moved by a tenth of its standard deviation."""
+"""What is worth a look however many rows prove it.
+
+The smallest move that is to be found is a tenth of a number's standard deviation; the floors of distances are half of
+what it makes of them, so that one which looks smaller by chance is found too.
+"""
+SELDOM = frozenset({Statistic.MISSING, Statistic.NEW, Statistic.RANGE})
+"""Shares of rows that are 0 as a rule: a tenth of a distance's part of the false alarms is enough for them."""
 
 
 def chi_square_quantile(freedom: int, beyond: float) -> float:
@@ -65,4 +71,4 @@ def by_chance(
             return share + z * math.sqrt(max(share * (1 - share), 1 / reference_rows) * scale) + z * z / (2 * rows)
 
 
-__all__ = ["SMALLEST_EFFECT", "by_chance", "chi_square_quantile"]
+__all__ = ["SELDOM", "SMALLEST_EFFECT", "by_chance", "chi_square_quantile"]
