@@ -262,4 +262,4 @@ def test_ten_processes_promoting_and_rolling_back_leave_an_unbroken_ledger(store
 @pytest.mark.timeout(3600)
 @pytest.mark.usefixtures("unproven")
 def test_fifty_processes_promoting_and_rolling_back_for_a_hundred_rounds(store: Store, workspace: Workspace) -> None:
-    rounds_of(store, workspace, processes=50, rounds=100)
+    rounds_of(store, workspace, processes=50, rounds=int(os.environ.get("CONTEST_ROUNDS", "100")))
