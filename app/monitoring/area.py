@@ -48,7 +48,8 @@ def _weights(reference: Sketch, levels: Floats) -> Floats:
     place = np.clip(np.searchsorted((levels[1:] + levels[:-1]) / 2, shares), 0, len(levels) - 1)
     near = levels[place]
     widths = np.diff(reference.points) / reference.deviation
-    return np.bincount(place, widths * np.sqrt(shares * (1 - shares) / (near * (1 - near))), len(levels))
+    weights = widths * np.sqrt(shares * (1 - shares) / (near * (1 - near)))
+    return np.bincount(place, weights, len(levels)).astype(np.float64)
 
 
 @cache

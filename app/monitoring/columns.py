@@ -88,7 +88,7 @@ def statistics_of(bins: Bins) -> tuple[Statistic, ...]:
     if isinstance(bins, NumberBins):
         sketched = (Statistic.KS, Statistic.WASSERSTEIN, Statistic.RANGE)
         return (*always, *sketched) if bins.sketch is not None and bins.sketch.rows else always
-    return (*always, Statistic.NEW) if bins.rare is not None else always
+    return (*always, Statistic.NEW, Statistic.SHARE) if bins.rare is not None else always
 
 
 def _value(
@@ -145,6 +145,8 @@ def _limit(statistic: Statistic, name: str, shown: str, bins: Bins, rows: int, s
         return max(OLD_PSI_LIMIT, chance) if statistic is Statistic.PSI else None
     own = math.nan
     if standing.calibration is not None:
+        if not standing.calibration.knows(str(statistic)):
+            return None  # kept by an earlier program: nobody knows how much it moves by itself
         beyond = min(share * weight, 0.5)
         own = standing.calibration.limit(str(statistic), name, rows, beyond, chance=chance, month=standing.month)
     if statistic is Statistic.PSI:
