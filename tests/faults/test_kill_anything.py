@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from app.domain.workspace import Workspace
-from app.services import infrastructure, runs, upkeep
+from app.services import infrastructure, registry, runs, upkeep
 from app.services.proposal import propose, write_project
-from app.services.workspaces import make_workspace, open_store
+from app.services.repository import commit_workspace
+from app.services.workspaces import make_workspace, open_project, open_store
 from app.store.engine import Store
 from tests.faults.made import counts, rows_csv, written
 
@@ -25,8 +26,11 @@ PATIENCE_S = 60.0
 
 
 def make_small(workspace: Workspace, folder: Path) -> None:
-    """The project `one`, as `init` writes it from a small file."""
+    """The project `one`, as `init` writes it from a small file; every version of it may go up."""
     write_project(workspace, "one", propose(written(folder, "a.csv", rows_csv(400))))
+    with workspace.project_file("one").open("a") as stream:
+        stream.write("\n[gates]\nminimum_gain_over_baseline = -1.0\nminimum_gain_over_production = -1.0\n")
+    commit_workspace(workspace, "Every version may go up", "projects/one/project.toml")
 
 
 @contextmanager
@@ -201,27 +205,14 @@ def test_an_acknowledged_promotion_survives_the_death_of_everything(live: Live) 
 
     assert done.returncode == 0, done.stderr
     assert require_healed(live, key) == "crashed"
-    kept = live.store.reader.rows(
-        "SELECT v.version FROM model_version v JOIN deployment d ON d.version_id = v.id AND d.state = 'active' "
-        "WHERE v.stage = 'production'"
-    )
-    assert [row["version"] for row in kept] == [newest]
+    assert production(live) == [newest]
 
 
 @pytest.mark.services
 def test_a_control_room_that_is_killed_takes_nothing_with_it(live: Live) -> None:
     live.up_s()
     pids = {one.service: one.pid for one in infrastructure.status(live.store)}
-    leader, follower = pty.openpty()
-    screen = subprocess.Popen(
-        [sys.executable, "-m", "app.main", "--workspace", str(live.workspace.root)],
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "36"},
-        start_new_session=True,
-    )
-    os.close(follower)
+    leader, screen = control_room(live)
     try:
         assert b"Overview" in read_until(leader, b"Overview")
         os.write(leader, b"3")
@@ -240,6 +231,80 @@ def test_a_control_room_that_is_killed_takes_nothing_with_it(live: Live) -> None
     require_healed(live, key)
 
 
+def promoted(live: Live) -> int:
+    """The version in production, brought there when none is."""
+    live.up_s()
+    if not counts(live.workspace)["model_version"]:
+        assert wait_for(live, live.pipeline()) == "completed"
+    if production(live) == []:
+        newest = int(live.store.reader.value("SELECT max(version) FROM model_version"))
+        project = open_project(live.workspace, "one")
+        registry.promote_here(live.store, project, "one", newest, by="ana", reason="first", typed_name="one")
+    (version,) = production(live)
+    return version
+
+
+def production(live: Live) -> list[int]:
+    """What serves, where stage and deployment agree."""
+    rows = live.store.reader.rows(
+        "SELECT v.version FROM model_version v JOIN deployment d ON d.version_id = v.id AND d.state = 'active' "
+        "WHERE v.stage = 'production'"
+    )
+    return [int(row["version"]) for row in rows]
+
+
+@pytest.mark.faults
+def test_a_gateway_that_is_killed_answers_the_same_again(live: Live) -> None:
+    version = promoted(live)
+    confirmed = [registry.confirm(live.store, live.workspace, "one", version, wait_s=PATIENCE_S)]
+
+    for _ in range(3):
+        kill(live, "gateway")
+        until = time.monotonic() + PATIENCE_S
+        found = None
+        while (found is None or found.equal is not True) and time.monotonic() < until:
+            found = registry.confirm(live.store, live.workspace, "one", version)
+        confirmed += [found] if found is not None else []
+
+    assert [one.equal for one in confirmed] == [True] * 4
+    require_clean(live.store, live.workspace)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("moment_s", [0.0, 0.3, 1.5])
+def test_a_control_room_killed_during_its_promotion_leaves_one_whole_version(live: Live, moment_s: float) -> None:
+    before = promoted(live)
+    assert wait_for(live, live.pipeline()) == "completed"
+    newest = int(live.store.reader.value("SELECT max(version) FROM model_version"))
+    asked = "SELECT key FROM run WHERE flow = 'deploy' AND parameters LIKE '%from the keyboard%' ORDER BY id DESC"
+    known = len(live.store.reader.rows(asked))
+    leader, screen = control_room(live)
+    try:
+        assert b"Overview" in read_until(leader, b"Overview")
+        os.write(leader, b"5")
+        assert b"Versions of one" in read_until(leader, b"Versions of one")
+        os.write(leader, b"p")
+        assert b"What changes" in read_until(leader, b"What changes")
+        for keys in (b"\t", b"from the keyboard", b"\r", b"one", b"\t", b"\r"):
+            os.write(leader, keys)
+            time.sleep(0.3)
+        time.sleep(moment_s)
+        os.kill(screen.pid, signal.SIGKILL)
+        screen.wait(10)
+    finally:
+        screen.kill()
+        screen.wait(10)
+        os.close(leader)
+
+    runs_asked = live.store.reader.rows(asked)
+    assert len(runs_asked) in (known, known + 1)
+    if len(runs_asked) > known:  # it was asked for: it is carried out without the screen
+        assert wait_for(live, runs_asked[0]["key"]) == "completed"
+    assert production(live) == [newest if len(runs_asked) > known else before]
+    assert moment_s == 0.0 or len(runs_asked) == known + 1
+    require_clean(live.store, live.workspace)
+
+
 def kill(live: Live, *names: str) -> None:
     """Kill services, with no chance to clean up."""
     victims = [infrastructure.process_of(live.store, name) for name in names]
@@ -247,6 +312,21 @@ def kill(live: Live, *names: str) -> None:
     for victim in victims:
         if victim is not None:
             os.kill(victim.pid, signal.SIGKILL)
+
+
+def control_room(live: Live) -> "tuple[int, subprocess.Popen[bytes]]":
+    """The control room on a terminal of its own: our end of it, and the process."""
+    leader, follower = pty.openpty()
+    screen = subprocess.Popen(
+        [sys.executable, "-m", "app.main", "--workspace", str(live.workspace.root)],
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "36"},
+        start_new_session=True,
+    )
+    os.close(follower)
+    return leader, screen
 
 
 def read_until(leader: int, wanted: bytes) -> bytes:
