@@ -16,7 +16,8 @@ from app.monitoring.tally import Measured, Statistic
 
 OLD_PSI_LIMIT = 0.25
 """The limit of a profile that was kept without a calibration and without sketches, as for versions of 0.1."""
-HIGHEST_PSI_LIMIT = 1.0
+HIGHEST = {Statistic.PSI: 1.0, Statistic.WASSERSTEIN: 1.0, Statistic.JS: 0.5, Statistic.KS: 0.5, Statistic.SHARE: 0.5}
+"""No calibration lets a distance pass this without a word, however much the column swings by itself."""
 SCORE = "score"
 
 
@@ -149,8 +150,8 @@ def _limit(statistic: Statistic, name: str, shown: str, bins: Bins, rows: int, s
             return None  # kept by an earlier program: nobody knows how much it moves by itself
         beyond = min(share * weight, 0.5)
         own = standing.calibration.limit(str(statistic), name, rows, beyond, chance=chance, month=standing.month)
-    if statistic is Statistic.PSI:
-        own = min(own, max(HIGHEST_PSI_LIMIT, chance)) if math.isfinite(own) else own
+    if math.isfinite(own):
+        own = min(own, max(HIGHEST.get(statistic, math.inf), chance))
     floor = SMALLEST_EFFECT.get(statistic, 0.0)
     if statistic is Statistic.MISSING:
         floor += bins.missing
