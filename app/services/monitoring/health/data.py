@@ -40,6 +40,7 @@ def source_values(reader: Reader, file: ProjectFile, limits: Health, now: dateti
             continue
         last = rows[-1]
         age = ages[name]
+        limit: float | None
         if age.limit_h is not None and age.age_h is not None:
             hours, says, late = age.age_h, age.says, age.is_stale
             limit: float | None = age.limit_h
