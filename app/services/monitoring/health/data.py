@@ -43,7 +43,7 @@ def source_values(reader: Reader, file: ProjectFile, limits: Health, now: dateti
         limit: float | None
         if age.limit_h is not None and age.age_h is not None:
             hours, says, late = age.age_h, age.says, age.is_stale
-            limit: float | None = age.limit_h
+            limit = age.limit_h
         else:
             hours = (now - parse_utc(last["created_at"])).total_seconds() / 3600
             pause = _usual_pause_h(rows)
