@@ -26,7 +26,7 @@ WINDOWS = int(os.environ.get("BENCH_WINDOWS", "10"))
 """Windows without drift of each length."""
 LENGTHS, REFERENCE_ROWS = (200, 1_000, 5_000), 20_000
 SHIFTS, SHARES = (0.1, 0.25, 0.5), (0.05, 0.15, 0.3)
-RATES = ("0.0005", "0.001", "0.002", "0.005", "0.01", "0.02", "0.05", "0.1", "0.2", "0.35", "0.5")
+RATES = ("0.0005", "0.001", "0.002", "0.005", "0.01", "0.02", "0.05", "0.1", "0.2", "0.3", "0.35", "0.4", "0.45", "0.5")
 NUMBERS = (
     "dep_time", "sched_dep_time", "arr_time", "air_time", "distance", "flight", "day", "temp", "dewp", "humid",
     "wind_dir", "wind_speed", "precip", "pressure", "visib",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.monitoring.sketch import Sketch
 
 Floats = NDArray[np.float64]
-PATHS, LEVELS = 4000, 200
+PATHS, LEVELS = 4000, 100
 TAIL = 0.02
 """So rare are the bridges that are simulated; what is rarer is bounded."""
 
@@ -29,13 +29,13 @@ def area_by_chance(reference: Sketch, rows: int, beyond: float) -> float:
     >>> from app.monitoring.sketch import sketch_of
     >>> normal = sketch_of(np.random.default_rng(1).normal(size=80_000))
     >>> round(area_by_chance(normal, 1_000, 0.001), 3)
-    0.111
+    0.112
     """
     if rows <= 0 or reference.rows <= 0 or not reference.deviation > 0:
         return math.inf
     levels, areas = _bridges()
     weights = _weights(reference, levels)
-    found = np.sort(areas @ weights.astype(np.float32))
+    found = np.einsum("pl,l->p", areas, weights.astype(np.float32))  # one thread: a product of BLAS would wake all
     z, simulated = NormalDist().inv_cdf(1 - beyond), NormalDist().inv_cdf(1 - TAIL)
     quantile = float(np.quantile(found, 1 - max(beyond, TAIL))) + max(z - simulated, 0.0)
     skewed = abs(reference.skewness) * max(z * z - 1, 0.0) / (6 * math.sqrt(rows))
@@ -48,7 +48,8 @@ def _weights(reference: Sketch, levels: Floats) -> Floats:
     place = np.clip(np.searchsorted((levels[1:] + levels[:-1]) / 2, shares), 0, len(levels) - 1)
     near = levels[place]
     widths = np.diff(reference.points) / reference.deviation
-    return np.bincount(place, widths * np.sqrt(shares * (1 - shares) / (near * (1 - near))), len(levels))
+    weights = widths * np.sqrt(shares * (1 - shares) / (near * (1 - near)))
+    return np.bincount(place, weights, len(levels)).astype(np.float64)
 
 
 @cache

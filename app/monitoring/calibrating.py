@@ -125,6 +125,7 @@ def _of_column(column: _Placed, block: Whole, blocks: int) -> dict[Statistic, Nu
     if column.words:
         only = (own > 0) & (rest == 0)
         found[Statistic.NEW] = np.where(only, one, 0.0)[:, :-1].sum(axis=1)
+        found[Statistic.SHARE] = np.abs(one - other)[:, :-1].max(axis=1)
     if column.sketch is not None and column.point is not None:
         found |= _of_points(column, block, blocks)
     return found

@@ -70,6 +70,10 @@ class Calibration:
     levels: tuple[Level, ...]
     seasons: Mapping[str, Mapping[str, tuple[float | None, ...]]]
 
+    def knows(self, statistic: str) -> bool:
+        """Whether the statistic was measured in the reference's own stretches."""
+        return any(statistic in level.spreads for level in self.levels)
+
     def limit(
         self, statistic: str, feature: str, rows: int, beyond: float, *, chance: float, month: int | None = None
     ) -> float:

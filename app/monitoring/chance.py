@@ -16,6 +16,7 @@ SMALLEST_EFFECT = {
     Statistic.WASSERSTEIN: 0.05,
     Statistic.MISSING: 0.01,
     Statistic.NEW: 0.005,
+    Statistic.SHARE: 0.01,
     Statistic.RANGE: 0.01,
 }
 """What is worth a look however many rows prove it.
@@ -44,7 +45,8 @@ def by_chance(
     """The value that a statistic passes with probability `beyond` when nothing changed; infinite without rows.
 
     PSI and eight times the squared Jensen-Shannon distance follow chi-square, scaled by 1/n + 1/m; Kolmogorov-Smirnov
-    its own law (first term), the Wasserstein distance that of `area_by_chance`; the shares of rows are binomial.
+    its own law (first term), the Wasserstein distance that of `area_by_chance`; the shares of rows are binomial, and
+    the largest change of any is that of the widest, as often as there are shares (Bonferroni, Bernstein).
 
     >>> bins = NumberBins(tuple(range(9)), (0.1,) * 10)
     >>> round(by_chance(Statistic.PSI, bins, 80_000, 1_000, 0.001), 4)
@@ -66,6 +68,10 @@ def by_chance(
         case Statistic.WASSERSTEIN:
             sketch = bins.sketch if isinstance(bins, NumberBins) else None
             return area_by_chance(sketch, rows, beyond) if sketch is not None else math.inf
+        case Statistic.SHARE:
+            widest = max(share * (1 - share) for share in bins.all_shares)
+            sure = NormalDist().inv_cdf(1 - beyond / (2 * len(bins.all_shares)))
+            return sure * math.sqrt(widest * scale) + sure * sure / (3 * rows)
         case Statistic.MISSING | Statistic.NEW | Statistic.RANGE:
             share = bins.missing if statistic is Statistic.MISSING else 0.0
             return share + z * math.sqrt(max(share * (1 - share), 1 / reference_rows) * scale) + z * z / (2 * rows)

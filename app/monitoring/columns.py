@@ -16,7 +16,8 @@ from app.monitoring.tally import Measured, Statistic
 
 OLD_PSI_LIMIT = 0.25
 """The limit of a profile that was kept without a calibration and without sketches, as for versions of 0.1."""
-HIGHEST_PSI_LIMIT = 1.0
+HIGHEST = {Statistic.PSI: 1.0, Statistic.WASSERSTEIN: 1.0, Statistic.JS: 0.5, Statistic.KS: 0.5, Statistic.SHARE: 0.5}
+"""No calibration lets a distance pass this without a word, however much the column swings by itself."""
 SCORE = "score"
 
 
@@ -88,7 +89,7 @@ def statistics_of(bins: Bins) -> tuple[Statistic, ...]:
     if isinstance(bins, NumberBins):
         sketched = (Statistic.KS, Statistic.WASSERSTEIN, Statistic.RANGE)
         return (*always, *sketched) if bins.sketch is not None and bins.sketch.rows else always
-    return (*always, Statistic.NEW) if bins.rare is not None else always
+    return (*always, Statistic.NEW, Statistic.SHARE) if bins.rare is not None else always
 
 
 def _value(
@@ -145,10 +146,12 @@ def _limit(statistic: Statistic, name: str, shown: str, bins: Bins, rows: int, s
         return max(OLD_PSI_LIMIT, chance) if statistic is Statistic.PSI else None
     own = math.nan
     if standing.calibration is not None:
+        if not standing.calibration.knows(str(statistic)):
+            return None  # kept by an earlier program: nobody knows how much it moves by itself
         beyond = min(share * weight, 0.5)
         own = standing.calibration.limit(str(statistic), name, rows, beyond, chance=chance, month=standing.month)
-    if statistic is Statistic.PSI:
-        own = min(own, max(HIGHEST_PSI_LIMIT, chance)) if math.isfinite(own) else own
+    if math.isfinite(own):
+        own = min(own, max(HIGHEST.get(statistic, math.inf), chance))
     floor = SMALLEST_EFFECT.get(statistic, 0.0)
     if statistic is Statistic.MISSING:
         floor += bins.missing

@@ -29,6 +29,7 @@ class Statistic(StrEnum):
     CHI2 = "chi2"
     MISSING = "missing"
     NEW = "new_categories"
+    SHARE = "share"
     RANGE = "range"
 
 
@@ -137,6 +138,8 @@ class CategoryTally:
         if self.rows and self.bins.rare is not None:
             new = sum(count for word, count in self.counts.items() if word not in self.bins.known)
             values[Statistic.NEW] = new / self.rows
+        if self.rows and known:
+            values[Statistic.SHARE] = float(np.abs(counts / self.rows - self.bins.all_shares)[:-1].max())
         only = next(iter(self.counts)) if len(self.counts) == 1 else None
         return Measured(values, _shares(counts, self.rows), self.rows, only=only)
 

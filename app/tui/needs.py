@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 STEPS = {
     "alert": "r retrain  a ack",
+    "health": "↵ open  a ack",
     "version": "p promote",
     "run": "l logs  r run again",
     "quarantine": "↵ open data",
@@ -24,10 +25,17 @@ STEPS = {
     "loop": "R retrain by hand",
 }
 
+HEALTH = frozenset({"machine", "orchestration", "service", "monitor", "ci", "freshness", "environment", "serving"})
+
 
 def id_of(need: "Need") -> Hashable:
     """What tells one need from another."""
     return (need.kind, need.project, need.group or need.key)
+
+
+def is_health(need: "Need") -> bool:
+    """Whether an alert speaks of machine, runs or services: training again would not help."""
+    return need.group in HEALTH
 
 
 def by_severity(found: "Sequence[Need]") -> "tuple[Need, ...]":
@@ -41,7 +49,8 @@ def row(need: "Need", now: datetime, glyphs: Glyphs) -> Row:
     critical = need.severity == "critical"
     sign = glyphs.alert * 2 if critical else glyphs.alert
     ink = "accent" if need.kind == "version" else "bad" if critical else "warn"
-    step = STEPS.get(need.kind, need.next_step).replace("↵", glyphs.enter)
+    named = "health" if need.kind == "alert" and is_health(need) else need.kind
+    step = STEPS.get(named, need.next_step).replace("↵", glyphs.enter)
     return Row(id_of(need), ((sign, ink), (need.what, ""), (words.ago(need.since, now), "dim"), (step, "dim")))
 
 
@@ -109,7 +118,7 @@ def run_need(control: "ControlRoom", need: "Need") -> None:
         case "alert" | "feedback" | "loop":
             from app.tui.dialogs.feedback import ask_retrain
 
-            if not need.project:
+            if not need.project or (need.kind == "alert" and is_health(need)):
                 control.say(f"no model is behind this: {need.next_step}")
                 return
             because = need.key if need.kind == "feedback" and not need.others else None

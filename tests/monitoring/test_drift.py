@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.monitoring.area import area_by_chance
 from app.monitoring.chance import by_chance
+from app.monitoring.distances import wasserstein
 from app.monitoring.drift import half_a_row, psi
 from app.monitoring.reference import CategoryBins, NumberBins
+from app.monitoring.sketch import sketch_of
 from app.monitoring.tally import Measured, Statistic, add, tally_of
 
 counts = st.lists(st.integers(0, 1000), min_size=2, max_size=20).filter(lambda values: sum(values) > 0)
@@ -121,3 +124,27 @@ def test_chance_holds_its_rate_on_windows_without_change() -> None:
     )
 
     assert alarms / trials < 0.005
+
+
+@pytest.mark.parametrize("law", ["normal", "exponential"])
+def test_the_wasserstein_distance_of_windows_without_change_passes_its_limit_as_often_as_stated(law: str) -> None:
+    random = np.random.default_rng(3)
+    sketch, rows, trials = sketch_of(getattr(random, law)(size=40_000)), 200, 1_500
+    limit = area_by_chance(sketch, rows, 0.05)
+
+    alarms = sum(
+        wasserstein(sketch, np.sort(getattr(random, law)(size=rows))) / sketch.deviation > limit for _ in range(trials)
+    )
+
+    assert 0.03 < alarms / trials < 0.07
+
+
+def test_a_word_that_becomes_frequent_in_few_rows_is_found_by_its_share_alone() -> None:
+    bins = CategoryBins(tuple("abcdefghij"), (0.1,) * 10, rare=())
+    random = np.random.default_rng(5)
+    still = pd.Series(random.choice(list("abcdefghij"), 300))
+    moved = still.where(random.random(300) > 0.15, "a")
+    limit = by_chance(Statistic.SHARE, bins, 20_000, 300, 1e-4)
+
+    assert counted(still, bins).values[Statistic.SHARE] < limit
+    assert counted(moved, bins).values[Statistic.SHARE] > limit

@@ -14,8 +14,11 @@ from tests.tui.conftest import Room, settle, text_of
 
 SIZE = (120, 36)
 LEAVES = {"app.quit", "go.palette"}
-ASKS = {"run.again", "run.edit", "undo.last", "model.promote", "need.promote", "need.acknowledge", "alert.acknowledge"}
-STARTS = {"service.up", "ci.run", "data.run", "need.run", "monitor.retrain", "monitor.test"}
+ASKS = {
+    "run.again", "run.edit", "undo.last", "model.promote", "need.promote", "need.acknowledge", "alert.acknowledge",
+    "need.run", "monitor.retrain",
+}  # fmt: skip
+STARTS = {"service.up", "ci.run", "data.run", "monitor.test"}
 
 
 def grid(screen: object, name: str) -> Grid:

@@ -185,3 +185,25 @@ async def measured(workspace: Workspace, *, rest_s: float) -> tuple[float, float
             await pilot.press("k")
         keys = sorted(app.latencies_ms)
     return statistics.quantiles(keys, n=20)[-1], idle
+
+
+async def test_a_retrain_from_an_alert_is_asked_for_as_every_retrain_is(room: Room, store: Store) -> None:
+    app = room()
+    asked: list[str] = []
+    app.start_act = lambda work, *, doing="", done="": asked.append(done)  # type: ignore[method-assign]
+
+    async with app.run_test(size=SIZE) as pilot:
+        app.go("monitoring")
+        await settle(pilot)
+        await pilot.press("r")
+        await settle(pilot)
+        shown = text_of(app)
+        app.screen.query_one("#reason", Input).value = "it cannot wait"
+        await settle(pilot)
+        app.screen.query_one("#confirm").focus()
+        await pilot.press("enter")
+        await settle(pilot)
+
+    assert "auc .664 is below .700" in shown
+    assert "trainmaster feedback retrain --project flight-delay" in shown
+    assert asked == ["retrain of flight-delay requested; 3 shows it"]

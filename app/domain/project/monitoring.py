@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 from app.domain.problem import MetricName
 from app.domain.project.section import Section
 
-STATISTICS = ("psi", "js", "ks", "wasserstein", "chi2", "missing", "new_categories", "range")
+STATISTICS = ("psi", "js", "ks", "wasserstein", "chi2", "missing", "new_categories", "range", "share")
 """What is measured of each feature and of the score; a signal is named STATISTIC.FEATURE."""
 
 SIGNALS = (
@@ -32,7 +32,7 @@ class Monitoring(Section):
     minimum_rows: int = Field(default=200, ge=1)
     false_alarm_rate: float = Field(default=0.01, gt=0, le=0.5)
     alarm_on: tuple[str, ...] = Field(
-        default=("psi", "wasserstein", "missing", "new_categories", "range"), strict=False
+        default=("psi", "wasserstein", "share", "missing", "new_categories", "range"), strict=False
     )
 
     @field_validator("limits", mode="before")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,14 @@ from app.domain.problem import Task
 from app.domain.project import canonical_json
 from app.services import predictions
 from app.services.monitoring.references import built, nanoseconds, shares_of
+from app.services.monitoring.subjects import reference_digest
 from app.services.workspaces import OpenProject, now
 from app.store import artifacts, audit
 from app.store.engine import Store
 from app.store.tables import Model, ModelVersion, VersionReference
+
+EXAM = ("score", "test_rows", "score_calibration", "estimate", "test_window")
+"""What a profile says of the test rows."""
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +54,7 @@ def recalibrate(store: Store, project: OpenProject, *, version: int | None, by: 
     with store.read() as session:
         row, model_name = _version(session, project, version)
     model = predictions.load_version(store, row.id or 0)
-    profile = _profile(store, project, row, model)
+    profile = _with_exam(store, row, model_name, _profile(store, project, row, model))
     content = canonical_json(profile).encode()
     made = parse_profile(content)
     blocks = tuple(level.blocks for level in made.calibration.levels) if made.calibration is not None else ()
@@ -137,6 +142,20 @@ def _profile(store: Store, project: OpenProject, row: ModelVersion, model: Loade
         "metrics": dict(manifest.get("metrics") or {}),
         "importance": shares_of(importance),
     }
+
+
+def _with_exam(store: Store, row: ModelVersion, name: str, profile: dict[str, object]) -> dict[str, object]:
+    """The profile with the exam that is kept, where the new one has none.
+
+    A version that was fitted again with its exam's rows has no later rows of its own: what was learned about its
+    answers before that stands.
+    """
+    with store.read() as session:
+        kept = json.loads(artifacts.get(session, reference_digest(session, predictions.as_production(row, name))))
+    made, before = profile.get("estimate"), kept.get("estimate")
+    if not (isinstance(made, dict) and made.get("refusal")) or not before or before.get("refusal"):
+        return profile
+    return {**profile, **{part: kept[part] for part in EXAM if part in kept}}
 
 
 def _between(frame: pd.DataFrame, time: str, window: list[str]) -> pd.DataFrame:

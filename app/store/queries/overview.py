@@ -208,7 +208,7 @@ def _need(rows: list[dict[str, Any]]) -> Need:
         what = f"{receiver}{counted}: {what}"
         step = f"trainmaster feedback ls --project {first['project']} --for {first['receiver']}" if others else step
     elif others:
-        what = f"{what} · and {len(others)} more of {first['family']}"
+        what = f"{len(rows)} of {first['family']}: {what}"
         step = f"trainmaster alerts ls --project {first['project']}" if first["project"] else "trainmaster alerts ls"
     return Need(
         first["severity"], first["kind"], first["project"], first["key"], what,

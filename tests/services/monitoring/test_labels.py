@@ -1,5 +1,7 @@
 """Labels that never come, come late, come twice, or say something else the second time."""
 
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -7,6 +9,7 @@ from app.domain.errors import BadInput
 from app.domain.workspace import Workspace
 from app.store.engine import Store
 from app.store.queries.monitoring import alerts, latest_report, signals_of
+from flows.arrival import arrival
 from flows.monitor import monitor
 from tests.monthly import FEATURES, PROJECT, Month, arrive
 
@@ -15,6 +18,12 @@ def signals(store: Store) -> dict[str, tuple[float | None, str]]:
     report = latest_report(store.reader, PROJECT)
     assert report is not None
     return {one.name: (one.value, one.says) for one in signals_of(store.reader, report.key)}
+
+
+def followed(workspace: Workspace) -> Any:
+    """What there is in the folders, followed to the alerts."""
+    summary: Any = arrival(PROJECT, workspace=str(workspace.root))
+    return summary["monitor"]
 
 
 def again(workspace: Workspace, name: str, *, flip: bool, rows: int = 300) -> None:
@@ -40,14 +49,12 @@ def test_labels_that_never_come_leave_the_estimate_and_say_so(quarter: Workspace
 def test_labels_that_contradict_what_is_known_are_refused_and_change_nothing(
     quarter: Workspace, quarter_store: Store
 ) -> None:
-    from flows.arrival import arrival
-
     arrive(quarter, Month(4))
     before = signals(quarter_store)
     again(quarter, "rows-04-again.csv", flip=True)
 
     with pytest.raises(BadInput, match="300 rows twice"):
-        arrival(PROJECT, workspace=str(quarter.root))
+        followed(quarter)
 
     assert signals(quarter_store) == before
     assert monitor(PROJECT, workspace=str(quarter.root))["rows"] == 700
@@ -56,16 +63,14 @@ def test_labels_that_contradict_what_is_known_are_refused_and_change_nothing(
 def test_a_corrected_label_is_judged_anew_where_the_project_keeps_the_last_word(
     quarter: Workspace, quarter_store: Store
 ) -> None:
-    from flows.arrival import arrival
-
     code = quarter.project_folder(PROJECT) / "features.py"
     code.write_text(FEATURES.replace("    return", '    rows = rows.drop_duplicates("id", keep="last")\n    return'))
     before = arrive(quarter, Month(4))
     again(quarter, "rows-04-again.csv", flip=False)
-    same = arrival(PROJECT, workspace=str(quarter.root))["monitor"]
+    same = followed(quarter)
     again(quarter, "rows-05-of-april.csv", flip=True)
 
-    found = arrival(PROJECT, workspace=str(quarter.root))["monitor"]
+    found = followed(quarter)
 
     assert before["rows"] == same["rows"] == found["rows"] == 700
     assert same["metrics"] == before["metrics"]

@@ -1,6 +1,7 @@
 """A report is about the answers that were given first, not about those of a version that came later."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -88,7 +89,7 @@ def test_a_window_is_cut_by_count_by_batch_or_by_time(quarter: Workspace, window
     file = quarter.project_folder(PROJECT) / "project.toml"
     file.write_text(PROJECT_TOML.replace('window = "month"', f"window = {window}"))
 
-    found = monitor(PROJECT, workspace=str(quarter.root))
+    found: Any = monitor(PROJECT, workspace=str(quarter.root))
 
     assert found["rows"] == rows or (rows == 0 and 100 < found["rows"] < 200)
     assert found["window"].startswith(says)

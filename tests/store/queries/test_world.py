@@ -220,7 +220,7 @@ def test_alerts_of_one_group_and_items_of_one_receiver_are_one_line_each(store: 
         ("feedback", "scheduler"),
     }  # fmt: skip
     drift, asked = found["alert", "drift"], found["feedback", "data_engineering"]
-    assert drift.what == "s5 is over · and 5 more of drift"
+    assert drift.what == "6 of drift: s5 is over"
     assert (len(drift.keys), drift.since[:13]) == (6, "2026-05-01T12")
     assert asked.what == "data engineering (2 quality, 6 drift): why s7?"
     assert len(asked.keys) == 8
