@@ -17,8 +17,8 @@ NEW_SHOWN = 5
 class ColumnCompared:
     """One column of two snapshots; `change` is same, added, removed or retyped; shares are of the rows.
 
-    `psi` is the population stability index over ten bins of the first (Siddiqi 2006), `ks` the largest difference of
-    the two distribution functions; None where they cannot be told.
+    `psi` is the population stability index over ten bins of the first and what lies outside of them (Siddiqi 2006),
+    `ks` the largest difference of the two distribution functions; None where they cannot be told.
     """
 
     name: str
@@ -80,7 +80,8 @@ def _moved(
         one, other = _finite(old), _finite(new)
         if not len(one) or not len(other):
             return None, None, ()
-        edges = np.unique(np.quantile(one, np.linspace(0, 1, BINS + 1)[1:-1]))
+        inner = np.quantile(one, np.linspace(0, 1, BINS + 1)[:-1])  # the least is one: what is below moved
+        edges = np.unique([*inner, np.nextafter(one.max(), np.inf)])
         shares = [np.bincount(np.searchsorted(edges, side, "right"), minlength=len(edges) + 1) for side in (one, other)]
         return _psi(shares[0], shares[1]), _ks(one, other), ()
     if not (pa.types.is_string(old.type) or pa.types.is_boolean(old.type)):

@@ -139,9 +139,9 @@ class _Known:
         ends = None if ttl is None else np.append(NEVER, event[newest] + ttl // pd.Timedelta(microseconds=1))
         table = None
         if (keys + 1) * base <= room:
-            table = np.zeros((keys + 1, base), np.int32)
-            table.reshape(-1)[place] = np.arange(1, place.size + 1)
-            table = np.maximum.accumulate(table, axis=1).reshape(-1)
+            entries = np.zeros((keys + 1, base), np.int32)
+            entries.reshape(-1)[place] = np.arange(1, place.size + 1)
+            table = np.maximum.accumulate(entries, axis=1).reshape(-1)
         return cls(_Steps.of(steps), place, base, table, np.append(-1, rows[newest]), ends)
 
     def rows_at(self, keys: Positions, moments: Positions) -> Positions:
@@ -149,7 +149,7 @@ class _Known:
         wanted = self.steps.until(moments)
         wanted += keys * self.base
         if self.table is not None:
-            entry = self.table[wanted]  # a key of -1 reads the last one's
+            entry = self.table[wanted].astype(np.int64)  # a key of -1 reads the last one's
         else:
             entry = np.searchsorted(self.place, wanted, side="right")
             entry[self.place[entry - 1] // self.base != keys] = 0
@@ -246,7 +246,8 @@ def _text_codes(left: pd.Series, right: pd.Series) -> tuple[Positions, Positions
 
 def _numbers(codes: pa.Array) -> Positions:
     """Arrow's numbers, -1 where one is missing."""
-    return codes.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    numbers: Positions = codes.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return numbers
 
 
 def _other_codes(left: pd.Series, right: pd.Series) -> tuple[Positions, Positions, int]:
@@ -292,5 +293,7 @@ def microseconds(values: pd.Series) -> npt.NDArray[np.int64]:
         )
     if isinstance(values.dtype, pd.ArrowDtype):
         utc = pa.Array.from_pandas(values).cast(pa.timestamp("us", "UTC"), safe=False)
-        return utc.cast(pa.int64()).fill_null(NEVER).to_numpy()
-    return values.array.as_unit("us").asi8  # kept in UTC, whatever the zone; what is missing is NEVER
+        found: Positions = utc.cast(pa.int64()).fill_null(NEVER).to_numpy()
+    else:
+        found = values.array.as_unit("us").asi8  # kept in UTC, whatever the zone; what is missing is NEVER
+    return found

@@ -3,11 +3,19 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlmodel import Session, col
 
 from app.domain.ids import Ref
 from app.store.tables import LineageEdge
+
+_SAME = select(col(LineageEdge.id)).where(
+    *(
+        col(getattr(LineageEdge, name)) == bindparam(name)
+        for name in ("from_kind", "from_key", "to_kind", "to_key", "kind")
+    )
+)
+"""Made once: a build links dozens of snapshots."""
 
 
 def link(session: Session, edges: Iterable[tuple[Ref, Ref, str]], *, now: datetime) -> None:
@@ -21,6 +29,6 @@ def link(session: Session, edges: Iterable[tuple[Ref, Ref, str]], *, now: dateti
             "to_key": target.key,
             "kind": kind,
         }
-        found = connection.execute(select(col(LineageEdge.id)).filter_by(**values)).first()
+        found = connection.execute(_SAME, values).first()
         if found is None:
             connection.execute(insert(LineageEdge), {**values, "created_at": now})

@@ -48,7 +48,8 @@ def sign_of(at: int, found: Beside, glyphs: Glyphs) -> str:
 def table_lines(found: Beside, chosen: int, width: int, glyphs: Glyphs, *, everything: bool) -> list[Line]:
     """Sections and their lines; when not all runs fit, a window of columns around the chosen one."""
     runs = len(found.keys)
-    name_width = min(max((len(x.name) for s in found.sections for x in s.lines), default=8), max(width // 4, 12))
+    shown_names = [_name(x.name) for s in found.sections for x in s.lines if everything or not x.same]
+    name_width = min(max(map(len, shown_names), default=8), max(width - runs * WIDEST - 1, width // 4, 12))
     room = max(width - name_width - 1, NARROWEST)
     fitting = max(min(room // NARROWEST, runs), 1)
     cell = min(room // fitting, WIDEST)
@@ -72,7 +73,7 @@ def table_lines(found: Beside, chosen: int, width: int, glyphs: Glyphs, *, every
 
 
 def _row(one: Compared, columns: range, name_width: int, cell: int, baseline: int) -> Line:
-    spans: list[Span] = [(fit(one.name, name_width), "dim"), (" ", "")]
+    spans: list[Span] = [(fit(_name(one.name), name_width), "dim"), (" ", "")]
     for at in columns:
         text = _value(one, at, cell - 3)
         if one.differs[at]:
@@ -80,6 +81,15 @@ def _row(one: Compared, columns: range, name_width: int, cell: int, baseline: in
         else:
             spans.append((fit(f" {text}", cell - 1) + " ", "" if at == baseline else "dim"))
     return tuple(spans)
+
+
+def _name(name: str) -> str:
+    """A line's name; what all slices begin with tells none of them apart.
+
+    >>> _name("slice.carrier=UA.auc"), _name("auc")
+    ('carrier=UA.auc', 'auc')
+    """
+    return name.removeprefix("slice.")
 
 
 def _value(one: Compared, at: int, room: int) -> str:

@@ -52,7 +52,7 @@ def importance(judged: EvaluationRow | None, width: int, glyphs: Glyphs) -> list
         filled = round(abs(value) / most * room)
         lines.append(
             line(
-                (fit(one.feature, name), ""),
+                (fit(one.feature, name - 1) + " ", ""),
                 (glyphs.full * filled + " " * (room - filled + 1), "accent"),
                 (f"{words.number(one.shap) if one.shap is not None else '–':>8}", "bold"),
                 (f"{words.number(one.gain) if one.gain is not None else '–':>8}", "dim"),

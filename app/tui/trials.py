@@ -28,11 +28,8 @@ def story(
 ) -> list[Line]:
     """The search: how it stands, what is best by how much over the untuned learner, why it ended, what to widen."""
     lines: list[Line] = [
-        line(
-            ("state    ", "dim"),
-            parts.state(row.state, glyphs),
-            (f"   {row.trials} trials, {row.pruned} given up, {row.failed} failed", "dim"),
-        )
+        line(("state    ", "dim"), parts.state(row.state, glyphs)),
+        line(("trials   ", "dim"), (f"{row.trials}, {row.pruned} given up, {row.failed} failed", "dim")),
     ]
     if run is not None and run.state == "running":
         lines.append(line(("progress ", "dim"), *parts.progress(run, max(width - 22, 8), glyphs), _eta(run)))
@@ -56,7 +53,7 @@ def story(
 def _verdict(row: ExperimentRow, trials: Sequence[TrialRow], gain: float, width: int) -> list[Line]:
     """The best trial against the untuned one, fold by fold where both have all folds."""
     if row.best == UNTUNED:
-        return [line(("verdict  ", "dim"), ("no trial is better than the untuned learner yet", "dim"))]
+        return _told("verdict  ", "no trial is better than the untuned learner yet", width, "dim")
     best, untuned = (next((one for one in trials if one.number == at), None) for at in (row.best, UNTUNED))
     sure = gain_over_folds(best, untuned, row.direction) if best and untuned else None
     if sure is None:

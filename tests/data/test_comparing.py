@@ -25,6 +25,15 @@ def test_a_shift_a_new_type_and_a_new_value_are_seen() -> None:
     assert all(one.has_moved for one in found.values())
 
 
+def test_a_column_of_one_value_that_becomes_another_has_moved() -> None:
+    before = pa.table({"month": [1] * 100, "hour": [1, 2, 3, 4] * 25, "same": [7] * 100})
+    after = pa.table({"month": [3] * 100, "hour": [1, 2, 3, 9] * 25, "same": [7] * 100})
+
+    found = {one.name: one for one in compare(before, after)}
+
+    assert {name: one.has_moved for name, one in found.items()} == {"month": True, "hour": True, "same": False}
+
+
 def test_the_same_rows_have_not_moved_and_private_values_are_not_shown() -> None:
     before, after = pa.table({"w": ["a", "b", None]}), pa.table({"w": ["a", "c", None]})
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from app.domain.errors import Refused
+from app.domain.errors import Busy, Refused
 from app.domain.states import DeploymentState, Stage
 from app.domain.workspace import Workspace
 from app.learning.canary import ChildVerdict
@@ -192,7 +192,10 @@ def test_a_promotion_killed_after_any_time_leaves_one_whole_version(store: Store
 
 
 def contend(root: Path, seed: int, rounds: int, begin: Any, end: Any) -> None:
-    """Promote or roll back once a round, together with everybody else; being refused is an answer."""
+    """Promote or roll back once a round, together with everybody else; being refused is an answer.
+
+    So is Busy, with its next step, where the machine is too slow for fifty writers to have their turn within 15 s.
+    """
     workspace = Workspace(root)
     with open_store(workspace) as store:
         project = open_project(workspace, "late")
@@ -208,7 +211,7 @@ def contend(root: Path, seed: int, rounds: int, begin: Any, end: Any) -> None:
                 else:
                     registry.rollback(store, "late", by=f"p{seed}", reason=f"round {turn}")
                 won = True
-            except Refused:
+            except (Busy, Refused):
                 pass
             end.put((turn, seed, won))
 
@@ -262,4 +265,4 @@ def test_ten_processes_promoting_and_rolling_back_leave_an_unbroken_ledger(store
 @pytest.mark.timeout(3600)
 @pytest.mark.usefixtures("unproven")
 def test_fifty_processes_promoting_and_rolling_back_for_a_hundred_rounds(store: Store, workspace: Workspace) -> None:
-    rounds_of(store, workspace, processes=50, rounds=100)
+    rounds_of(store, workspace, processes=50, rounds=int(os.environ.get("CONTEST_ROUNDS", "100")))

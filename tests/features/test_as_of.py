@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.errors import BadInput
-from app.features.as_of import by_entity, positions
+from app.features.as_of import NEVER, _Steps, by_entity, positions
 
 START = pd.Timestamp("2013-01-01T00:00Z")
 TIME = st.one_of(st.none(), st.integers(0, 12))
@@ -84,6 +84,21 @@ def test_the_join_is_the_naive_one(
     )
 
     assert found.tolist() == naive(spine, view, ttl)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    moments=st.lists(
+        st.one_of(st.integers(0, 60), st.integers(-(10**15), 10**15)), min_size=1, max_size=80, unique=True
+    ),
+    times=st.lists(st.one_of(st.integers(-5, 70), st.integers(-(10**16), 10**16), st.just(NEVER)), max_size=40),
+)
+def test_a_look_up_of_steps_is_a_binary_search(moments: list[int], times: list[int]) -> None:
+    steps, asked = np.array(sorted(moments)), np.array(times, np.int64)
+
+    found = _Steps.of(steps).until(asked)
+
+    assert found.tolist() == np.searchsorted(steps, asked, side="right").tolist()
 
 
 def test_a_late_row_counts_only_from_when_it_was_known() -> None:

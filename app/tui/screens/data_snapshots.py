@@ -64,6 +64,7 @@ class SnapshotsTab(DataTab):
         with Horizontal(classes="row"):
             yield Grid(SNAPSHOTS, id="snapshots", title="Snapshots", empty=none)
             yield Panel("Comparison", id="comparison", classes="wide-only")
+        yield Panel(id="comparison-brief", classes="brief")
 
     def load(self, reader: Reader, wish: tuple[str, ...]) -> Taken:
         """The newest hundred."""
@@ -93,19 +94,26 @@ class SnapshotsTab(DataTab):
         self._show_comparison()
 
     def _show_comparison(self) -> None:
-        panel, found = self.query_one("#comparison", Panel), self._compared
+        panel, brief = self.query_one("#comparison", Panel), self.query_one("#comparison-brief", Panel)
+        found = self._compared
         if found is None:
             panel.head("Comparison")
             hint = line(("mark two snapshots with ", "dim"), ("space", "key"), (", then ", "dim"), ("c", "key"))
-            panel.show([hint, line(("trainmaster data compare A B", "key"))])
+            both = [hint, line(("trainmaster data compare A B", "key"))]
+            panel.show(both)
+            brief.show(both)
             return
         before, after = found.before, found.after
         panel.head(f"{before.snapshot[:6]} → {after.snapshot[:6]}", found.says)
+        moved = " ".join(one.name for one in found.columns if one.has_moved)
+        brief.show(
+            [line((f"{before.snapshot[:6]} → {after.snapshot[:6]} ", "bold"), found.says), line((moved, "warn"))]
+        )
         lines = [
             line(("rows        ", "dim"), f"{before.rows:,} → {after.rows:,}"),
             line(("quarantined ", "dim"), f"{before.quarantined:,} → {after.quarantined:,}"),
             (),
-            line((f"{'COLUMN':<17}{'CHANGE':<9}{'PSI':>7}{'KS':>7}{'MISSING':>16}", "head")),
+            line((f"{'COLUMN':<16}{'CHANGE':<8}{'PSI':>7}{'KS':>6}{'MISSING':>15}", "head")),
         ]
         for one in found.columns:
             ink = "warn" if one.has_moved else ""
@@ -115,10 +123,10 @@ class SnapshotsTab(DataTab):
             )  # fmt: skip
             lines.append(
                 line(
-                    (fit(one.name, 16) + " ", "bold"),
-                    (fit(change, 9), ink or "dim"),
-                    (f"{words.number(one.psi):>7}{words.number(one.ks):>7}", ink),
-                    (f"{gone:>16}", "dim"),
+                    (fit(one.name, 15) + " ", "bold"),
+                    (fit(change, 8), ink or "dim"),
+                    (f"{words.number(one.psi):>7}{words.number(one.ks):>6}", ink),
+                    (f"{gone:>15}", "dim"),
                 )
             )
         panel.show(lines)

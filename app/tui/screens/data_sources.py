@@ -24,7 +24,7 @@ from app.tui import parts, words
 from app.tui.charts import bar
 from app.tui.glyphs import Glyphs
 from app.tui.grid import Column, Grid, Row, Window
-from app.tui.lines import Line, fit, line
+from app.tui.lines import Line, fit, line, wrapped
 from app.tui.panel import Panel
 from app.tui.screens.data_tab import DataTab
 
@@ -113,7 +113,14 @@ class SourcesTab(DataTab):
         width = max(panel.size.width, 20)
         age = _aged(_age(source, body, now), glyphs)
         panel.show(
-            [*age, *_taken(body.snapshots, now), (), *_rejected(body.rules, glyphs), (), *_files(body.files, width)]
+            [
+                *age,
+                *_taken(body.snapshots, now),
+                (),
+                *_rejected(body.rules, width, glyphs),
+                (),
+                *_files(body.files, width),
+            ]
         )
         worst = body.rules[0] if body.rules else None
         words_of_worst = f"{worst.rule}: {worst.rows:,} rows · {worst.example}" if worst else "nothing was rejected"
@@ -195,21 +202,16 @@ def _taken(found: tuple[SnapshotRow, ...], now: datetime) -> list[Line]:
     return lines
 
 
-def _rejected(rules: tuple[RuleCount, ...], glyphs: Glyphs) -> list[Line]:
+def _rejected(rules: tuple[RuleCount, ...], width: int, glyphs: Glyphs) -> list[Line]:
     if not rules:
         return [line((f"{glyphs.ok} nothing was rejected", "ok"))]
     whole = sum(rule.rows for rule in rules)
-    head = line(("REJECTED BY", "head"))
-    return [head] + [
-        line(
-            (fit(rule.rule, 18), "bold"),
-            (f"{rule.rows:>7,} ", "warn"),
-            (bar(rule.rows / whole, 12, glyphs), "now"),
-            "  ",
-            (rule.example, "dim"),
-        )
-        for rule in rules
-    ]
+    lines = [line(("REJECTED BY", "head"))]
+    for rule in rules:
+        share = bar(rule.rows / whole, 12, glyphs)
+        lines.append(line((fit(rule.rule, 22), "bold"), (f"{rule.rows:>8,} ", "warn"), (share, "now")))
+        lines += [line(("  " + piece, "dim")) for piece in wrapped(rule.example, width - 2, 3)]
+    return lines
 
 
 def _files(found: tuple[SourceFileRow, ...], width: int) -> list[Line]:

@@ -127,7 +127,8 @@ def _details(row: TrainingSetRow, glyphs: Glyphs) -> list[Line]:
     for name, count in parts_of:
         share = count / row.rows if row.rows else 0.0
         lines.append(line((f"{name:<9}", "dim"), f"{count:>10,} ", (bar(share, 16, glyphs), "now"), f" {share:.1%}"))
-    window = " to ".join((text or "open")[:10] for text in (row.window_from, row.window_to))
+    ends = (row.window_from, row.window_to)
+    window = " to ".join((text or "open")[:10] for text in ends) if any(ends) else "all rows"
     lines += [
         (),
         line(("features ", "dim"), f"v{row.features}", ("   window ", "dim"), window),

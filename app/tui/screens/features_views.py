@@ -158,6 +158,8 @@ def _statistics(columns: Mapping[str, Mapping[str, Any]], width: int, glyphs: Gl
 def _frequent(one: Mapping[str, Any], width: int, glyphs: Glyphs) -> list[Line]:
     top = one.get("top", [])[:3]
     most = max((count for _, count in top), default=0)
+    if most == 1:
+        return [line("  ", ("each comes once", "dim"))]
     return [
         line(
             "  ",

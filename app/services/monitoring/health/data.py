@@ -42,7 +42,8 @@ def source_values(reader: Reader, file: ProjectFile, limits: Health, now: dateti
         age = ages[name]
         limit: float | None
         if age.limit_h is not None and age.age_h is not None:
-            hours, limit, says, late = age.age_h, age.limit_h, age.says, age.is_stale
+            hours, says, late = age.age_h, age.says, age.is_stale
+            limit = age.limit_h
         else:
             hours = (now - parse_utc(last["created_at"])).total_seconds() / 3600
             pause = _usual_pause_h(rows)
