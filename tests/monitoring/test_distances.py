@@ -71,7 +71,8 @@ def test_shares_that_are_nearly_the_same_keep_nine_digits(one: np.ndarray, more:
     with localcontext(prec=60):
         p, q = ([Decimal(int(count)) / int(side.sum()) for count in side] for side in (one, other))
         pairs = [(share, (a + b) / 2) for a, b in zip(p, q, strict=True) for share in (a, b) if share]
-        exact = (sum((share * (share / middle).ln() for share, middle in pairs), Decimal(0)) / 2).sqrt()
+        total = sum((share * (share / middle).ln() for share, middle in pairs), Decimal(0))
+        exact = (max(total, Decimal(0)) / 2).sqrt()
 
     assert jensen_shannon(one, other) == pytest.approx(float(exact), abs=1e-9)
 
