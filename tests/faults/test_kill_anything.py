@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,11 +16,11 @@ import pytest
 from app.domain.workspace import Workspace
 from app.services import infrastructure, runs, upkeep
 from app.services.proposal import propose, write_project
-from app.services.workspaces import make_workspace, open_store
 from app.store.engine import Store
 from tests.faults.made import counts, rows_csv, written
+from tests.live import Live
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 def make_small(workspace: Workspace, folder: Path) -> None:
@@ -115,37 +114,23 @@ def test_a_pipeline_killed_at_fifteen_moments_is_healed_each_time(
     killed_at_many_moments(store, workspace, tmp_path / "given", 15)
 
 
-@dataclass(frozen=True)
-class Live:
-    """A workspace whose services are up, with the project `one`."""
-
-    workspace: Workspace
-    store: Store
-
-    def pipeline(self) -> str:
-        """Ask the orchestrator for a run of the pipeline over new data."""
-        with (self.workspace.project_folder("one") / "incoming" / "rows" / "rows.csv").open("a") as stream:
-            stream.write(f"{time.time() % 1000:.3f},ulm,1\n")
-        return runs.request(self.store, self.workspace, "one", "pipeline")
-
-    def up_s(self) -> float:
-        """Bring everything up and give the seconds that it took."""
-        begun = time.monotonic()
-        infrastructure.up(self.workspace, timeout_s=PATIENCE_S)
-        return time.monotonic() - begun
-
-
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """One set of services for all kills."""
-    workspace = make_workspace(tmp_path_factory.mktemp("killed") / "workspace")
-    make_small(workspace, tmp_path_factory.mktemp("given"))
-    try:
-        infrastructure.up(workspace, timeout_s=90)
-        with open_store(workspace) as store:
-            yield Live(workspace, store)
-    finally:
-        infrastructure.down(workspace)
+def one(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Live:
+    """The services, with the project `one`."""
+    make_small(live.workspace, tmp_path_factory.mktemp("given"))
+    return live
+
+
+def pipeline_of(live: Live) -> str:
+    """Ask the orchestrator for a run of the pipeline over new data."""
+    with (live.workspace.project_folder("one") / "incoming" / "rows" / "rows.csv").open("a") as stream:
+        stream.write(f"{time.time() % 1000:.3f},ulm,1\n")
+    return runs.request(live.store, live.workspace, "one", "pipeline")
+
+
+def bring_up(live: Live) -> None:
+    """Bring everything up."""
+    infrastructure.up(live.workspace, timeout_s=PATIENCE_S)
 
 
 def wait_for(live: Live, key: str, stage: str | None = None) -> str:
@@ -161,47 +146,47 @@ def wait_for(live: Live, key: str, stage: str | None = None) -> str:
 
 def require_healed(live: Live, key: str) -> str:
     """The run that was under way has ended and says how; the store is clean; a new run completes; gives the state."""
-    live.up_s()
+    bring_up(live)
     state = wait_for(live, key)
     row = runs.row_of(live.store, key)
     assert state in ("completed", "crashed"), row
     assert state == "completed" or (row.error and row.next_step == f"trainmaster runs logs {key}")
     require_clean(live.store, live.workspace)
     assert tasks_in(live.store, "running") == 0
-    assert wait_for(live, live.pipeline()) == "completed"
+    assert wait_for(live, pipeline_of(live)) == "completed"
     return state
 
 
 @pytest.mark.services
 @pytest.mark.parametrize("names", [("worker",), ("orchestrator", "gateway", "watcher")], ids="+".join)
-def test_services_killed_while_a_pipeline_runs_cost_at_most_that_run(live: Live, names: tuple[str, ...]) -> None:
-    live.up_s()
-    key = live.pipeline()
-    wait_for(live, key, "train")
+def test_services_killed_while_a_pipeline_runs_cost_at_most_that_run(one: Live, names: tuple[str, ...]) -> None:
+    bring_up(one)
+    key = pipeline_of(one)
+    wait_for(one, key, "train")
 
-    kill(live, *names)
+    kill(one, *names)
 
-    require_healed(live, key)
+    require_healed(one, key)
 
 
 @pytest.mark.services
-def test_an_acknowledged_promotion_survives_the_death_of_everything(live: Live) -> None:
-    live.up_s()
-    if not counts(live.workspace)["model_version"]:
-        assert wait_for(live, live.pipeline()) == "completed"
-    newest = int(live.store.reader.value("SELECT max(version) FROM model_version"))
+def test_an_acknowledged_promotion_survives_the_death_of_everything(one: Live) -> None:
+    bring_up(one)
+    if not counts(one.workspace)["model_version"]:
+        assert wait_for(one, pipeline_of(one)) == "completed"
+    newest = int(one.store.reader.value("SELECT max(version) FROM model_version"))
     command = [sys.executable, "-m", "app.main", "models", "promote", "one", str(newest), "--reason", "it is better"]
-    command += ["--confirm", "one", "--json", "--workspace", str(live.workspace.root)]
+    command += ["--confirm", "one", "--json", "--workspace", str(one.workspace.root)]
 
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
-    key = live.pipeline()
-    wait_for(live, key, "train")
-    os.kill(int(live.store.reader.value("SELECT pid FROM lease WHERE key = :key", {"key": key})), signal.SIGKILL)
-    kill(live, "supervisor", *infrastructure.SERVICES)
+    key = pipeline_of(one)
+    wait_for(one, key, "train")
+    os.kill(int(one.store.reader.value("SELECT pid FROM lease WHERE key = :key", {"key": key})), signal.SIGKILL)
+    kill(one, "supervisor", *infrastructure.SERVICES)
 
     assert done.returncode == 0, done.stderr
-    assert require_healed(live, key) == "crashed"
-    kept = live.store.reader.rows(
+    assert require_healed(one, key) == "crashed"
+    kept = one.store.reader.rows(
         "SELECT v.version FROM model_version v JOIN deployment d ON d.version_id = v.id AND d.state = 'active' "
         "WHERE v.stage = 'production'"
     )
@@ -209,12 +194,12 @@ def test_an_acknowledged_promotion_survives_the_death_of_everything(live: Live) 
 
 
 @pytest.mark.services
-def test_a_control_room_that_is_killed_takes_nothing_with_it(live: Live) -> None:
-    live.up_s()
-    pids = {one.service: one.pid for one in infrastructure.status(live.store)}
+def test_a_control_room_that_is_killed_takes_nothing_with_it(one: Live) -> None:
+    bring_up(one)
+    pids = {each.service: each.pid for each in infrastructure.status(one.store)}
     leader, follower = pty.openpty()
     screen = subprocess.Popen(
-        [sys.executable, "-m", "app.main", "--workspace", str(live.workspace.root)],
+        [sys.executable, "-m", "app.main", "--workspace", str(one.workspace.root)],
         stdin=follower,
         stdout=follower,
         stderr=follower,
@@ -226,8 +211,8 @@ def test_a_control_room_that_is_killed_takes_nothing_with_it(live: Live) -> None
         assert b"Overview" in read_until(leader, b"Overview")
         os.write(leader, b"3")
         assert b"pipeline" in read_until(leader, b"pipeline")
-        key = live.pipeline()
-        wait_for(live, key, "train")
+        key = pipeline_of(one)
+        wait_for(one, key, "train")
         os.kill(screen.pid, signal.SIGKILL)
         screen.wait(10)
     finally:
@@ -235,9 +220,9 @@ def test_a_control_room_that_is_killed_takes_nothing_with_it(live: Live) -> None
         screen.wait(10)
         os.close(leader)
 
-    assert wait_for(live, key) == "completed"
-    assert {one.service: one.pid for one in infrastructure.status(live.store)} == pids
-    require_healed(live, key)
+    assert wait_for(one, key) == "completed"
+    assert {each.service: each.pid for each in infrastructure.status(one.store)} == pids
+    require_healed(one, key)
 
 
 def kill(live: Live, *names: str) -> None:

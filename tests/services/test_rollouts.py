@@ -20,7 +20,7 @@ from app.services.serving.rollouts import RolloutVerdict, Window
 from app.services.workspaces import OpenProject, open_project
 from app.store.engine import Store
 from app.store.tables import AuditEvent, Rollout, Run
-from tests.learning.made import PROJECT, make_frame, make_project, train_on
+from tests.learning.made import PROJECT, make_frame, make_project, version_on
 
 TRIAL = """
 [serving]
@@ -37,7 +37,7 @@ def project(workspace: Workspace, store: Store) -> OpenProject:
     """A project with version 1 in production and version 2 beside it, and a trial asked for."""
     made = make_project(workspace)
     for version in range(2):
-        train_on(store, made, make_frame(500), parameters={"rounds": 3 + version})
+        version_on(store, made, make_frame(500), parameters={"rounds": 3 + version})
     registry.promote_here(store, made, "late", 1, by="ana", reason="first", typed_name="late")
     workspace.project_file("late").write_text(PROJECT + TRIAL)
     return open_project(workspace, "late")
