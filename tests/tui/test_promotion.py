@@ -148,6 +148,22 @@ async def test_tab_goes_from_cancel_over_the_fields_to_promote_and_round(room: R
         assert back == ["confirm", "name", "reason", "cancel"]
 
 
+async def test_a_sentence_typed_at_once_goes_to_the_reason_and_its_spaces_do_not_cancel(room: Room) -> None:
+    app = room()
+
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("5")
+        await settle(pilot)
+        await pilot.press("p")
+        await settle(pilot)
+        await pilot.press(*"sees", "space", *"spring", "tab", *"flight-delay")
+        await pilot.pause()
+
+        assert app.screen.query_one("#reason", Input).value == "sees spring"
+        assert app.screen.query_one("#name", Input).value == "flight-delay"
+        assert awake(app) is True
+
+
 async def test_a_button_that_sleeps_does_nothing_and_leaves_the_dialog(room: Room) -> None:
     app = room()
     acted: list[str] = []

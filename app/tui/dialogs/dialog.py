@@ -187,6 +187,10 @@ class Dialog(ModalScreen[bool]):
             event.stop()
             self.app.copy_to_clipboard(self.copied())
             self.control.say("copied the command")
+        elif self.focused is self.query_one("#cancel") and event.is_printable and (fields := list(self.query(Input))):
+            event.stop()  # who begins to type at once means the first field: a space later on would press Cancel
+            self.set_focus(fields[0])
+            fields[0].post_message(Key(event.key, event.character))
 
     def on_choice_pressed(self, event: Choice.Pressed) -> None:
         """Cancel, or do it when it may be done; else say why not."""
