@@ -1,5 +1,6 @@
 """Fixtures that every floor's tests share: an empty workspace and its store."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -24,6 +25,13 @@ os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # a project's own tests, run
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("many", settings.get_profile("shared"), max_examples=2000)  # `make faults` asks for it
 settings.load_profile("shared")  # the machine is shared: how long an example takes says nothing about the code
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the collector of garbage need not look at a million objects again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 @pytest.fixture(scope="session")
