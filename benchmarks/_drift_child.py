@@ -1,7 +1,6 @@
 """Our side of the drift benchmarks, in a process of its own: `profile`, `speed` or `alarms`; prints JSON."""
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from app.domain.project import Monitoring, canonical_json
 from app.monitoring.profiling import Column, Judged, reference_profile
 from app.monitoring.reference import parse_profile
 from app.monitoring.report import drift_report, measure
+from benchmarks.peers.peak import peak_bytes
 
 TURNS = 3
 
@@ -49,7 +49,7 @@ def speed(profile: str, window: str) -> None:
         drift_report(known, measure(known, frame), None, Monitoring(), len(frame))
 
     seconds = _best(check)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = peak_bytes()
 
     def floor() -> None:
         for name in frame:

@@ -1,7 +1,6 @@
 """A day of predictions through the gateway's own log and then through the monitor, in a process of its own; JSON."""
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from app.monitoring.profiling import Column, Judged, reference_profile
 from app.monitoring.reference import parse_profile
 from app.monitoring.report import drift_report
 from app.monitoring.serving_log import read_log
+from benchmarks.peers.peak import peak_bytes
 
 NUMBERS, WORDS, KINDS = 18, 5, 1000
 
@@ -74,7 +74,7 @@ def main(place: str, rows: int) -> None:
                 "monitor_cpu_s": time.process_time() - begun,
                 "monitor_s": time.perf_counter() - wall,
                 "log_bytes": sum(file.stat().st_size for file in folder.iterdir()),
-                "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+                "peak_bytes": peak_bytes(),
             }
         )
     )

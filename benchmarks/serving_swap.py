@@ -12,9 +12,11 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from app.domain.project.serving import Serving
 from app.services import registry
 from app.services.registry.packages import find_version
 from app.services.registry.switching import Switch, active_deployment, move_production
+from app.services.serving.rollouts import begin_watch
 from app.services.workspaces import now, open_store
 from app.store.engine import Store
 from app.store.tables import ModelVersion
@@ -94,4 +96,7 @@ def _promote(store: Store, bench: Bench, version: int) -> None:
             bench.ids[0], PROJECT, current.version if current else None, "bench", "the benchmark promotes",
             "model.promoted", "bench", gated=False, previous=active.id if active else None,
         )  # fmt: skip
+        before = active.version_id if active else None
         move_production(session, target, wish, now=now())
+        if before is not None:  # as the deploy flow does: the version before stands by
+            begin_watch(session, target.id or 0, before, Serving(), project_id=bench.ids[0], run_id=None)

@@ -1,6 +1,7 @@
 """A small project whose months arrive one by one, each with its own drift and its own meaning of `x`."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +68,13 @@ def facts(rows: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Month:
-    """How a month behaves: how much `x` tells of the label, and how far `x` has moved."""
+    """How a month behaves: how much `x` tells of the label, how far `x` has moved and how wide it is; labels known."""
 
     number: int
     meaning: float = 2.0
     shift: float = 0.0
+    width: float = 1.0
+    labelled: bool = True
 
 
 BAD_APRIL = Month(4, meaning=0.1)
@@ -97,11 +100,13 @@ def bring(workspace: Workspace, month: Month, *, rows: int = ROWS) -> None:
         {
             "id": [f"{month.number}-{number}" for number in range(rows)],
             "at": begin + pd.to_timedelta(np.linspace(0, length_s - 60, rows).astype(int), unit="s"),
-            "x": x + month.shift,
+            "x": x * month.width + month.shift,
             "colour": random.choice(["red", "green", "blue"], rows),
             "late": (random.random(rows) < 1 / (1 + np.exp(-month.meaning * x))).astype(int),
         }
     )
+    if not month.labelled:
+        frame["late"] = ""
     target = workspace.project_folder(PROJECT) / "incoming" / "rows" / f"rows-{month.number:02}.csv"
     half = target.with_suffix(".half")
     frame.to_csv(half, index=False)
@@ -117,6 +122,12 @@ def first_quarter(root: Path) -> Workspace:
         bring(workspace, Month(number))
     pipeline(PROJECT, parameters={"promote": True}, workspace=str(workspace.root))
     return workspace
+
+
+@cache
+def kept_quarter(base: Path) -> Path:
+    """The first quarter below the session's folder, made once, for every folder of tests that copies it."""
+    return first_quarter(base / "kept-quarter" / "workspace").root
 
 
 def arrive(workspace: Workspace, month: Month, **more: Any) -> dict[str, Any]:

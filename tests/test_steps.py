@@ -1,4 +1,4 @@
-"""The checks of the reference architecture's steps 4 to 25, each by commands without a terminal."""
+"""The checks of the reference architecture's steps 4 to 28, each by commands without a terminal."""
 
 import contextlib
 import csv
@@ -511,6 +511,30 @@ def test_25_online_and_batch_agree_for_the_same_ids_and_rows_out_are_rows_in(
 def batch_version(shell: Shell) -> int:
     """The version of the features of the newest batch."""
     return int(shell.tm("predict", "batches")[0]["features_version"])
+
+
+@pytest.mark.usefixtures("as_committed")
+def test_26_27_28_a_drift_is_an_alert_with_three_items_and_a_decision_within_one_window(
+    shell: Shell, trained: str
+) -> None:
+    if shell.tm("models", "show", "homes", "1")["stage"] != "production":
+        shell.flow("deploy", cause="person", version=1, by="ana", reason="step 26")
+    (shell.project / "project.toml").write_text(TOML + '[feedback]\nretrain_on = ["psi.size"]\n')
+    lines = homes(400, 250).splitlines()
+    tenfold = [",".join([*row.split(",")[:3], f"{row.split(',')[3]}0", row.split(",")[4]]) for row in lines[1:]]
+    shell.deliver("homes", "drifted.csv", "\n".join([lines[0], *tenfold]) + "\n")
+
+    found = shell.flow("arrival", cause="person")["monitor"]
+    alert = next(one for one in shell.tm("alerts", "ls") if one["signal"] == "psi.size")
+    items = shell.tm("feedback", "ls", "--alert", alert["alert"])
+    decisions = shell.tm("feedback", "decisions")
+
+    assert trained
+    assert "psi.size" in found["breached"]
+    assert {one["receiver"] for one in items} == {"experiment", "data_engineering", "scheduler"}
+    (yes,) = [one for one in decisions if one["retrain"]]
+    assert (yes["trigger"], yes["alert"]) == ("alert", alert["alert"])
+    assert all(one["reason"] for one in decisions)
 
 
 def test_c7_a_completed_run_has_no_gap_and_the_model_reaches_snapshot_and_commit(shell: Shell, trained: str) -> None:

@@ -22,7 +22,7 @@ def list_sources(workspace: WorkspaceDir = None, project: ProjectName = None, js
         rows,
         as_json=json,
         human=lambda: table(
-            ["project", "source", "kind", "snapshots", "rows", "quarantined", "watermark", "taken", "age"],
+            ["project", "source", "kind", "snapshots", "rows", "quarantined", "watermark", "taken", "age", "contract"],
             [
                 (
                     row.project,
@@ -34,6 +34,7 @@ def list_sources(workspace: WorkspaceDir = None, project: ProjectName = None, js
                     row.watermark or "",
                     short_time(row.refreshed_at) if row.refreshed_at else "never",
                     row.age,
+                    row.freshness,
                 )
                 for row in rows
             ],

@@ -176,11 +176,58 @@ def show(
     )
 
 
+@listing.command("compare")
+def compare(
+    key: Annotated[str, typer.Argument(metavar="RUN", help="A run of the search, or the beginning of its key.")],
+    numbers: Annotated[list[int], typer.Argument(metavar="TRIAL...", help="Numbers of 2 to 12 trials.")],
+    workspace: WorkspaceDir = None,
+    baseline: Annotated[int | None, typer.Option(help="The trial to compare with; default: the untuned one.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also what is the same.")] = False,
+    json: Json = False,
+) -> None:
+    """Compare trials of a search: hyperparameters, folds, and the gain fold by fold; only what differs."""
+    from app.cli.runs_compare import cells
+    from app.store.queries import trial_comparison
+    from app.store.queries import trials as queries
+
+    with reading(workspace) as (_, reader):
+        row = queries.experiment(reader, key)
+        wanted = set(numbers)
+        chosen = [t for t in queries.trials(reader, row.id, limit=100_000) if t.number in wanted]
+        found = trial_comparison.compare_trials(row, chosen, baseline=baseline)
+    shown = {
+        section.name: {
+            line.name: dict(zip(found.keys, line.values, strict=True))
+            for line in section.lines
+            if everything or not line.same
+        }
+        for section in found.sections
+    }
+    document = {
+        "experiment": row.key, "trials": list(found.keys), "baseline": found.keys[found.baseline],
+        "verdicts": list(found.verdicts), **shown,
+    }  # fmt: skip
+
+    def human() -> None:
+        headings = [("* " if at == found.baseline else "") + name for at, name in enumerate(found.keys)]
+        for section in found.sections:
+            rows = [(line.name, *cells(line)) for line in section.lines if everything or not line.same]
+            if rows:
+                table([section.name, *headings], rows, empty="")
+                print()
+        for verdict in found.verdicts:
+            print(f"verdict: {verdict}")
+
+    emit(document, as_json=json, human=human)
+
+
 def summary(reader: "Reader", row: "ExperimentRow") -> dict[str, object]:
     """A search as the keys that programs read."""
     from app.store.queries import trials as queries
 
-    best = next((t for t in queries.trials(reader, row.id, limit=100_000) if t.number == row.best), None)
+    found = {t.number: t for t in queries.trials(reader, row.id, limit=100_000)}
+    best, untuned = found.get(-1 if row.best is None else row.best), found.get(queries.UNTUNED)
+    gain = queries.gain_over_folds(best, untuned, row.direction) if best and untuned and best is not untuned else None
     return {
         "experiment": row.key,
         "project": row.project,
@@ -197,6 +244,7 @@ def summary(reader: "Reader", row: "ExperimentRow") -> dict[str, object]:
         "rounds": best.rounds if best else None,
         "parameters": best.parameters if best else {},
         "untuned": row.first_value,
+        "gain_over_untuned": gain.says if gain else None,
         "stopped": row.stopped,
         "edges": list(queries.edges(reader, row.id)),
     }

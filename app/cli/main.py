@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("registry:commands", "Model versions, promotion and rollback."),
     "ci": ("ci:commands", "Check a commit and deliver it as a bundle that automated runs execute."),
     "predict": ("predictions:commands", "Ask the gateway by record or entity; predict in batch."),
-    "serve": ("serving:commands", "Take a version to a container, to Kubernetes or to KServe."),
+    "serve": ("serving:commands", "Candidates beside production; a version for a container, Kubernetes or KServe."),
     "monitor": ("monitoring:monitor", "Compare the newest window with the training profile."),
     "alerts": ("alerts:commands", "Alerts: list, acknowledge, mute, resolve, assign, explain."),
     "feedback": ("feedback:commands", "What alerts ask of whom, and the decisions about retrains."),

@@ -48,7 +48,8 @@ def list_versions(
                     row.stage,
                     ", ".join(row.aliases),
                     _metrics(row),
-                    f"{row.gates_passed}/{row.gates_total}",
+                    f"{row.gates_passed}/{row.gates_total}"
+                    + (f" ({row.gates_waived} waived)" if row.gates_waived else ""),
                     f"v{row.features_version}",
                     row.run,
                     (row.commit or "")[:8] + ("+" if row.dirty else ""),
@@ -126,7 +127,8 @@ def document(row: "VersionRow") -> dict[str, object]:
     return {
         "model": row.model, "version": row.version, "stage": row.stage, "run": row.run, "digest": row.digest,
         "metrics": row.metrics, "created_at": row.created_at, "project": row.project, "features": row.features_version,
-        "commit": row.commit, "dirty": row.dirty, "gates_passed": row.gates_passed, "gates_total": row.gates_total,
+        "commit": row.commit, "dirty": row.dirty, "gates_passed": row.gates_passed,
+        "gates_waived": row.gates_waived, "gates_total": row.gates_total,
         "size_bytes": row.size_bytes, "aliases": row.aliases,
     }  # fmt: skip
 

@@ -33,15 +33,17 @@ def compare(
 
     with opened(workspace) as (place, store):
         found = runs.compare_runs(store.reader, keys, baseline=baseline)
+        pairs = service.paired(store.reader, place, found)
+        found = service.with_paired(found, pairs)
         code = service.code_changes(store, place, found)
-    document = {**runs.as_documents(found, everything=everything), "code": code}
+    document = {**runs.as_documents(found, everything=everything), "paired": pairs, "code": code}
     emit(document, as_json=json, human=lambda: _print(found, code, everything=everything, patch=patch))
 
 
 def _print(found: "Comparison", code: "Sequence[CodeChange]", *, everything: bool, patch: bool) -> None:
     headings = [("* " if at == found.baseline else "") + key for at, key in enumerate(found.keys)]
     for section in found.sections:
-        rows = [(line.name, *_cells(line)) for line in section.lines if everything or not line.same]
+        rows = [(line.name, *cells(line)) for line in section.lines if everything or not line.same]
         if rows:
             table([section.name, *headings], rows, empty="")
             print()
@@ -57,7 +59,8 @@ def _print(found: "Comparison", code: "Sequence[CodeChange]", *, everything: boo
     say(f"{differ} of {total} differ" + ("" if everything else "; --all shows the rest"))
 
 
-def _cells(line: "Line") -> list[str | None]:
+def cells(line: "Line") -> list[str | None]:
+    """The values of a line with their margins; those that are not the baseline's in brackets."""
     cells: list[str | None] = []
     margins = line.margins or (None,) * len(line.values)
     for value, differs, margin in zip(line.values, line.differs, margins, strict=True):

@@ -1,14 +1,16 @@
-"""`trainmaster serve`: a version for a machine that is not this one."""
+"""`trainmaster serve`: candidates beside production, and a version for a machine that is not this one."""
 
+from dataclasses import asdict
+from json import loads
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app.cli.render import emit, fields
-from app.cli.session import Json, ProjectName, WorkspaceDir, chosen_project, group, opened
+from app.cli.render import emit, fields, short_time, table
+from app.cli.session import Json, Limit, ProjectName, WorkspaceDir, chosen_project, group, opened, reading
 
-commands = group("Take a version to a container, to Kubernetes or to KServe.")
+commands = group("Candidates beside production; a version for a container, for Kubernetes or for KServe.")
 
 
 @commands.command()
@@ -36,4 +38,31 @@ def export(
         "size_bytes": done.size_bytes,
         "proof": done.proof,
     }
-    emit(shown, as_json=json, human=lambda: fields(shown))
+    emit(shown, as_json=json, human=lambda: fields(shown | {"files": ", ".join(done.files)}))
+
+
+@commands.command()
+def trials(workspace: WorkspaceDir = None, limit: Limit = 20, json: Json = False) -> None:
+    """List what was tried beside production (shadow, canary) or watched after its switch, newest first."""
+    from app.store.queries.serving import rollouts
+
+    with reading(workspace) as (_, reader):
+        rows = rollouts(reader, limit=limit)
+    emit(
+        [
+            asdict(row) | {"agreement": row.agreed / row.rows if row.rows else None, "limits": loads(row.limits)}
+            for row in rows
+        ],
+        as_json=json,
+        human=lambda: table(
+            ["model", "state", "against", "requests", "errors", "agreement", "began", "says"],
+            [
+                (
+                    f"{row.model} v{row.version}", row.state, f"v{row.baseline}", row.requests, row.errors,
+                    f"{row.agreed / row.rows:.2%}" if row.rows else "", short_time(row.began_at), row.says,
+                )
+                for row in rows
+            ],
+            empty="nothing was tried or watched yet: a promotion over another version is watched",
+        ),
+    )  # fmt: skip

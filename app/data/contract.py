@@ -11,6 +11,7 @@ from app.data.schema import failures
 from app.data.types import Broken, quoted, typed
 from app.domain.errors import BadInput
 from app.domain.project import ColumnRule, Source
+from app.domain.source_age import source_age
 from app.domain.text import visible
 
 
@@ -81,14 +82,10 @@ def stale(newest: datetime | None, source: Source, *, now: datetime) -> str:
     >>> from datetime import UTC
     >>> source = Source(path="*.csv", time="at", max_age_hours=24)
     >>> stale(datetime(2013, 1, 1, tzinfo=UTC), source, now=datetime(2013, 1, 3, tzinfo=UTC))
-    'its newest row is 48 h old, at most 24 h are allowed'
+    'the newest row of the batch is 48 h old, at most 24 h are allowed'
     """
-    if source.max_age_hours is None or newest is None:
-        return ""
-    age_h = (now - newest).total_seconds() / 3600
-    if age_h <= source.max_age_hours:
-        return ""
-    return f"its newest row is {age_h:,.0f} h old, at most {source.max_age_hours:,.0f} h are allowed"
+    age = source_age("the batch", newest, source.max_age_hours, at=now)
+    return age.says if newest is not None and age.is_stale else ""
 
 
 def _require_numbers(frame: pd.DataFrame, rules: dict[str, ColumnRule]) -> None:

@@ -203,6 +203,7 @@ ACTIONS: tuple[Action, ...] = (
         weight=12,
         short="register",
     ),
+    Action("search.compare", "c", "compare the marked trials", on=(EXPERIMENTS,), weight=9, short="compare"),
     Action("run.compare", "c", "compare the marked runs", on=(RUNS,), weight=9, short="compare"),
     Action("run.edit", "e", "note and tags", on=(RUNS, RUN), needs=OPERATE, weight=7, short="note"),
     Action("run.match", "n", "next match in the log", on=(RUN,), weight=6, short="next match"),

@@ -76,7 +76,8 @@ def decide(
     `signal` is what alarmed, when an alert asks. The cool-down counts from the moment the last retrain was asked for,
     so that months replayed in minutes and months lived are under the same rule: a project that wants one retrain for
     each arrival sets `cool_down_hours = 0` and is then held back by open runs and by the number of new labels alone. A
-    person's own wish is held back only by a retrain that is under way.
+    person's own wish is held back only by a retrain that is under way. A retrain that seems to begin later than the
+    cool-down from now was written under a clock that has been set back since, and holds nothing back.
 
     >>> from datetime import UTC
     >>> rules = Feedback(retrain_on=("auc",), cool_down_hours=24, minimum_new_labels=100)
@@ -119,7 +120,7 @@ def _wish(signal: str, feedback: Feedback, state: RetrainState, now: datetime, t
                 return "", "there is no schedule (feedback.every_days is not set)"
             words = f"every {feedback.every_days:g} days"
             last = state.last_began
-            due = last is None or now >= last + timedelta(days=feedback.every_days)
+            due = last is None or abs(now - last) >= timedelta(days=feedback.every_days)
             return (
                 f"{words}: it is time",
                 "" if due else f"{words}: the last retrain began at {last:%Y-%m-%d %H:%M} UTC",
@@ -136,8 +137,9 @@ def _held_back(feedback: Feedback, state: RetrainState, now: datetime) -> str:
             "(trainmaster feedback reset, or a retrain by hand)"
         )
     if state.last_began is not None:
-        ready_at = state.last_began + timedelta(hours=feedback.cool_down_hours)
-        if now < ready_at:
+        cool_down = timedelta(hours=feedback.cool_down_hours)
+        ready_at = state.last_began + cool_down
+        if abs(now - state.last_began) < cool_down:
             return (
                 f"cool-down of {feedback.cool_down_hours:g} h: the last retrain began at "
                 f"{state.last_began:%Y-%m-%d %H:%M} UTC, the next may at {ready_at:%Y-%m-%d %H:%M} UTC"

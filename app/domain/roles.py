@@ -57,12 +57,12 @@ MATRIX: dict[Permission, frozenset[Role]] = {
     Permission.CHARTER: frozenset({R1, R2, R3, R4, R7}),
     Permission.DATA: frozenset({R3, R4, R7}),
     Permission.OPERATE: frozenset({R3, R4, R5, R6, R7}),
-    Permission.CI: frozenset({R5, R6, R7}),
+    Permission.CI: frozenset({R3, R4, R5, R6, R7}),
     Permission.APPROVE: frozenset({R1, R2, R3, R6, R7}),
     Permission.PROMOTE: frozenset({R6, R7}),
     Permission.SERVICES: frozenset({R2, R6, R7}),
 }
-"""Who may do what: the one matrix that command line and control room enforce."""
+"""Who may do what: the one matrix that services enforce, and that command line and control room ask beforehand."""
 
 
 def may(roles: Iterable[Role], needs: Permission) -> bool:
@@ -102,7 +102,8 @@ COMMANDS: dict[str, Permission] = {
          "features verify-skew", "features training-set create", "train ablate", "train run", "train search",
          "runs cancel", "runs reproduce", "runs note", "runs tag", "runs archive", "runs baseline", "runs import",
          "predict record", "predict entity", "predict batch", "monitor run", "monitor backtest", "monitor calibrate",
-         "alerts ack", "alerts mute", "alerts resolve", "alerts assign", "models test", "models export", "replay"),
+         "alerts ack", "alerts mute", "alerts resolve", "alerts assign", "models test", "models export", "replay",
+         "serve export"),
         Permission.OPERATE,
     ),
     **dict.fromkeys(("ci run", "ci install-hook", "ci sample"), Permission.CI),
@@ -116,4 +117,31 @@ COMMANDS: dict[str, Permission] = {
 }  # fmt: skip
 """Command -> what it needs; a command that is not named here changes nothing and asks to see alone."""
 
-__all__ = ["COMMANDS", "MATRIX", "Permission", "Role", "may", "require"]
+ACTS: dict[str, Permission] = {
+    **dict.fromkeys(
+        ("data.secret_set", "data.imported", "data.row_repaired", "data.rows_revealed", "data.rows_released",
+         "data.rows_rejected", "data.ticket_taken", "data.ticket_resolved", "data.ticket_declined"),
+        Permission.DATA,
+    ),
+    **dict.fromkeys(("data.requirement_agreed", "data.ticket_opened"), Permission.CHARTER),
+    **dict.fromkeys(
+        ("run.requested", "run.noted", "run.tagged", "run.archived", "run.restored", "baseline.pinned",
+         "baseline.unpinned", "runs.imported", "training_set.created", "features.compacted", "features.pruned",
+         "monitor.calibrated", "limit.set", "alert.acknowledged", "alert.muted", "alert.resolved", "alert.assigned",
+         "feedback.acknowledged", "feedback.resolved", "feedback.reset", "gates.judged", "model.exported"),
+        Permission.OPERATE,
+    ),
+    **dict.fromkeys(("model.approved", "gate.waived"), Permission.APPROVE),
+    **dict.fromkeys(
+        ("promotion.requested", "model.promoted", "model.rolled_back", "model.change_undone", "model.staged",
+         "alias.moved"),
+        Permission.PROMOTE,
+    ),
+    "store.collected": Permission.SERVICES,
+}  # fmt: skip
+"""What a person does, in the words of the audit log -> what it needs; other events are written by runs and services."""
+
+PROGRAM = frozenset({"gateway", "policy", "trainmaster"})
+"""Names under which the program itself acts; no person has one of them."""
+
+__all__ = ["ACTS", "COMMANDS", "MATRIX", "PROGRAM", "Permission", "Role", "may", "require"]

@@ -81,10 +81,14 @@ class DeploymentState(StrEnum):
 
 
 class RolloutState(StrEnum):
-    """A candidate's trial beside production: in the shadow, for a share of the entities, then one of three ends."""
+    """A candidate's trial beside production, in the shadow or for a share of the entities, then one of three ends.
+
+    In the watch it is in production already, and the version before it stands by.
+    """
 
     SHADOW = "shadow"
     CANARY = "canary"
+    WATCH = "watch"
     PASSED = "passed"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -92,7 +96,7 @@ class RolloutState(StrEnum):
     @property
     def ended(self) -> bool:
         """Whether the candidate is no longer tried."""
-        return self not in (RolloutState.SHADOW, RolloutState.CANARY)
+        return self not in (RolloutState.SHADOW, RolloutState.CANARY, RolloutState.WATCH)
 
 
 class AlertState(StrEnum):

@@ -6,6 +6,7 @@ busy cores: this search 0.09 s, `pandas.merge_asof` with the sort that it needs 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +18,11 @@ from app.domain.errors import BadInput
 from app.domain.text import visible
 
 Positions = npt.NDArray[np.int64]
+AT_ONCE = 1 << 15
+MOST_LOOKS = 12
 DENSE = 4
 """A table of all keys and steps is worth its memory up to so many entries a row."""
-NEVER = np.iinfo(np.int64).min
+NEVER, LAST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 
 def positions(
@@ -43,46 +46,116 @@ def positions(
     >>> positions(spine, view, entity=["k"], spine_time="t", event_time="at").tolist()
     [1, -1]
     """
-    size = len(view)
-    if size == 0 or len(spine) == 0:
-        return np.full(len(spine), -1, np.int64)
+    found = np.full(len(spine), -1, np.int64)
+    if len(view) == 0 or len(spine) == 0:
+        return found
     spine_keys, view_keys = matched_keys(spine, view, entity)
     moment, event = microseconds(spine[spine_time]), microseconds(view[event_time])
     created = event if created_time is None else microseconds(view[created_time])
-    known = np.maximum(event, created)
-    usable = (view_keys >= 0) & (event != NEVER) & (created != NEVER)
-    rows = np.flatnonzero(usable)
+    rows = np.flatnonzero((view_keys >= 0) & (event != NEVER) & (created != NEVER))
     if rows.size == 0:
-        return np.full(len(spine), -1, np.int64)
-    age_rank = np.empty(rows.size, np.int64)  # the place of each row in the order of (event, created, position)
-    age_order = np.lexsort((rows, created[rows], event[rows]))
-    age_rank[age_order] = np.arange(rows.size)
-    steps, known_rank = np.unique(known[rows], return_inverse=True)
-    base = steps.size + 1
-    place = view_keys[rows] * base + known_rank
-    by_place = np.argsort(place, kind="stable")
-    place = place[by_place]
-    newest = np.maximum.accumulate(view_keys[rows][by_place] * rows.size + age_rank[by_place])
-    newest_row = rows[age_order[newest % rows.size]]
+        return found
+    keys = 1 + max(int(view_keys.max()), int(spine_keys.max()))
+    room = DENSE * (len(spine) + rows.size)
+    known = _Known.of(rows, view_keys[rows], event[rows], created[rows], ttl, keys=keys, room=room)
+    for begin in range(0, len(spine), AT_ONCE):  # what is needed in between stays in the processor's cache
+        piece = slice(begin, begin + AT_ONCE)
+        found[piece] = known.rows_at(spine_keys[piece], moment[piece])
+    return found
 
-    last_step = np.searchsorted(steps, moment, side="right")
-    able = (spine_keys >= 0) & (moment != NEVER)
-    wanted = np.where(able, spine_keys * base + last_step, 0)
-    size = (int(view_keys.max()) + 1) * base
-    if size <= DENSE * (len(spine) + rows.size):
-        filled = np.zeros(size + 1, np.int64)  # for each key and step the number of its newest entry so far
-        filled[place + 1] = np.arange(1, place.size + 1)
-        at = np.maximum.accumulate(filled)[wanted] - 1
-    else:
-        at = np.searchsorted(place, wanted - 1, side="right") - 1
-    able &= at >= 0
-    at = np.where(able, at, 0)
-    able &= place[at] // base == spine_keys
-    found = np.where(able, newest_row[at], -1)
-    if ttl is not None:
-        limit = ttl // pd.Timedelta(microseconds=1)
-        found = np.where((found >= 0) & (moment - event[found] > limit), -1, found)
-    return found.astype(np.int64)
+
+@dataclass(frozen=True)
+class _Steps:
+    """Distinct moments in order, and stretches of equal length over them: a look-up needs no binary search.
+
+    >>> steps = _Steps.of(np.array([10, 20, 40]))
+    >>> steps.until(np.array([9, 10, 39, 40, 99, NEVER])).tolist()
+    [0, 1, 2, 3, 3, 0]
+    """
+
+    moments: Positions  # and LAST after them
+    shift: int
+    before: npt.NDArray[np.int32]  # how many moments lie before each stretch; last, before those of the first moment
+    most: int  # in one stretch
+
+    @classmethod
+    def of(cls, moments: Positions) -> "_Steps":
+        """About two to four stretches for each moment."""
+        first, last = int(moments[0]), int(moments[-1])
+        shift = max(((last - first) // moments.size).bit_length() - 2, 0)
+        starts = first + (np.arange(((last - first) >> shift) + 1) << shift)
+        before = np.append(np.searchsorted(moments, starts), moments.size)
+        most = int(np.diff(before).max())
+        before[-1] = 0
+        return cls(np.append(moments, LAST), shift, before.astype(np.int32), most)
+
+    def until(self, times: Positions) -> Positions:
+        """How many of the moments are not after each time."""
+        if self.most > MOST_LOOKS:  # many moments close together
+            return np.searchsorted(self.moments[:-1], times, side="right")
+        first = int(self.moments[0])
+        stretch = np.clip(times, first - 1, self.moments[-2])
+        stretch -= first
+        stretch >>= self.shift
+        found = self.before[stretch].astype(np.int64)
+        for _ in range(self.most):
+            found += self.moments[found] <= times
+        return found
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What was known of each key after each step of time: entries in the order of key and step, 0 for nothing."""
+
+    steps: _Steps
+    place: Positions  # of entry n + 1: its key times `base`, and the number of its step; step 0 is before the first
+    base: int
+    table: npt.NDArray[np.int32] | None  # the newest entry at each place, a last key's for rows of no key; if small
+    row: Positions  # of an entry
+    ends: Positions | None  # the last moment at which an entry may be taken
+
+    @classmethod
+    def of(
+        cls,
+        rows: Positions,
+        key: Positions,
+        event: Positions,
+        created: Positions,
+        ttl: pd.Timedelta | None,
+        *,
+        keys: int,
+        room: int,
+    ) -> "_Known":
+        """Rows of a view with key and times, put in order; a table for so many keys is made up to a size of `room`."""
+        age_rank = np.empty(rows.size, np.int64)  # the place of each row in the order of (event, created, position)
+        age_order = np.lexsort((created, event)) if created is not event else np.argsort(event, kind="stable")
+        age_rank[age_order] = np.arange(rows.size)
+        steps, step = np.unique(np.maximum(event, created), return_inverse=True)
+        base = steps.size + 1
+        place = key * base + step + 1
+        order = np.argsort(place, kind="stable")
+        place = place[order]
+        newest = age_order[np.maximum.accumulate(key[order] * rows.size + age_rank[order]) % rows.size]
+        ends = None if ttl is None else np.append(NEVER, event[newest] + ttl // pd.Timedelta(microseconds=1))
+        table = None
+        if (keys + 1) * base <= room:
+            table = np.zeros((keys + 1, base), np.int32)
+            table.reshape(-1)[place] = np.arange(1, place.size + 1)
+            table = np.maximum.accumulate(table, axis=1).reshape(-1)
+        return cls(_Steps.of(steps), place, base, table, np.append(-1, rows[newest]), ends)
+
+    def rows_at(self, keys: Positions, moments: Positions) -> Positions:
+        """The row that counts for each key at each moment, or -1; a key of -1 and a moment of NEVER have none."""
+        wanted = self.steps.until(moments)
+        wanted += keys * self.base
+        if self.table is not None:
+            entry = self.table[wanted]  # a key of -1 reads the last one's
+        else:
+            entry = np.searchsorted(self.place, wanted, side="right")
+            entry[self.place[entry - 1] // self.base != keys] = 0
+        if self.ends is not None:
+            entry[moments > self.ends[entry]] = 0
+        return self.row[entry]
 
 
 def by_entity(spine: pd.DataFrame, view: pd.DataFrame, *, entity: Sequence[str]) -> Positions:
@@ -90,7 +163,7 @@ def by_entity(spine: pd.DataFrame, view: pd.DataFrame, *, entity: Sequence[str])
     spine_keys, view_keys = matched_keys(spine, view, entity)
     if len(view) == 0:
         return np.full(len(spine), -1, np.int64)
-    row_of_key = np.full(int(view_keys.max(initial=-1)) + 2, -1, np.int64)
+    row_of_key = np.full(max(int(view_keys.max(initial=-1)), int(spine_keys.max(initial=-1))) + 2, -1, np.int64)
     row_of_key[view_keys[view_keys >= 0]] = np.flatnonzero(view_keys >= 0)
     return row_of_key[spine_keys]  # a key of -1 reads the last place, which stays -1
 
@@ -159,15 +232,21 @@ def in_order(keys: Positions, moments: Positions) -> Positions:
 
 def _text_codes(left: pd.Series, right: pd.Series) -> tuple[Positions, Positions, int]:
     """Codes of two text columns; Arrow's hash table takes a fifth of the time of pandas' for as many texts as rows."""
-    coded = _arrow_text(right).dictionary_encode()
-    is_coded = isinstance(left.dtype, pd.CategoricalDtype)
-    texts = pd.Series(left.cat.categories) if is_coded else left
-    found = pc.index_in(_arrow_text(texts), value_set=coded.dictionary)
-    theirs = found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    if is_coded:
-        theirs = np.append(theirs, -1)[left.cat.codes.to_numpy()]  # a code of -1 reads the last place
-    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return theirs, codes, len(coded.dictionary)
+    if isinstance(right.dtype, pd.CategoricalDtype):
+        texts = _arrow_text(pd.Series(right.cat.categories))
+        codes = right.cat.codes.to_numpy().astype(np.int64)
+    else:
+        coded = _arrow_text(right).dictionary_encode()
+        texts, codes = coded.dictionary, _numbers(coded.indices)
+    if not isinstance(left.dtype, pd.CategoricalDtype):
+        return _numbers(pc.index_in(_arrow_text(left), value_set=texts)), codes, len(texts)
+    found = _numbers(pc.index_in(_arrow_text(pd.Series(left.cat.categories)), value_set=texts))
+    return np.append(found, -1).take(left.cat.codes.to_numpy()), codes, len(texts)  # a code of -1 reads the last place
+
+
+def _numbers(codes: pa.Array) -> Positions:
+    """Arrow's numbers, -1 where one is missing."""
+    return codes.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def _other_codes(left: pd.Series, right: pd.Series) -> tuple[Positions, Positions, int]:
@@ -211,6 +290,7 @@ def microseconds(values: pd.Series) -> npt.NDArray[np.int64]:
         raise BadInput(
             f"{visible(values.name)!r} must hold times", next_step="use pd.to_datetime(..., utc=True) in features.py"
         )
-    aware = values.dt.tz_localize("UTC") if values.dt.tz is None else values.dt.tz_convert("UTC")
-    numbers = aware.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
-    return np.where(np.isnat(numbers), NEVER, numbers.astype(np.int64))
+    if isinstance(values.dtype, pd.ArrowDtype):
+        utc = pa.Array.from_pandas(values).cast(pa.timestamp("us", "UTC"), safe=False)
+        return utc.cast(pa.int64()).fill_null(NEVER).to_numpy()
+    return values.array.as_unit("us").asi8  # kept in UTC, whatever the zone; what is missing is NEVER

@@ -4,6 +4,7 @@ A table is either whole (replaced by each commit) or divided by snapshot: then a
 which part a row belongs to, and a commit replaces the parts that changed.
 """
 
+import errno
 import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from app.domain.errors import BadInput, Damaged
+from app.domain.errors import BadInput, Damaged, Unavailable
 from app.domain.text import visible
 from app.features.column_names import ORIGINAL, stored_names
 
@@ -24,6 +25,7 @@ DIGEST = "trainmaster.digest"
 PARTS = "trainmaster.parts"
 PART = "trainmaster_part"
 SEEN = 50
+NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 KEEP_LOG = {"delta.logRetentionDuration": "interval 36500 days"}
 """A checkpoint must not remove the log entries that old versions are read from."""
 
@@ -234,22 +236,32 @@ def joined(pieces: Sequence[pa.Table]) -> pa.Table:
 
 
 def _commit(folder: Path, rows: pa.Table, marks: dict[str, str], parts: Sequence[str] | None = None) -> None:
-    """One commit: the whole table (no `parts`, or none to replace), or the named parts of it."""
+    """One commit: the whole table (no `parts`, or none to replace), or the named parts of it; raises Unavailable."""
     from deltalake import CommitProperties, WriterProperties, write_deltalake
+    from deltalake.exceptions import DeltaError
 
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     is_new = not is_table(folder)
-    write_deltalake(
-        str(folder),
-        rows,
-        mode="overwrite",
-        schema_mode=None if parts else "overwrite",
-        partition_by=None if parts is None else [PART],
-        predicate=f"{PART} IN ({', '.join(repr(part) for part in parts)})" if parts else None,
-        configuration=KEEP_LOG if is_new else None,
-        writer_properties=WriterProperties(compression="ZSTD"),
-        commit_properties=CommitProperties(custom_metadata=marks),
-    )
+    try:
+        write_deltalake(
+            str(folder),
+            rows,
+            mode="overwrite",
+            schema_mode=None if parts else "overwrite",
+            partition_by=None if parts is None else [PART],
+            predicate=f"{PART} IN ({', '.join(repr(part) for part in parts)})" if parts else None,
+            configuration=KEEP_LOG if is_new else None,
+            writer_properties=WriterProperties(compression="ZSTD"),
+            commit_properties=CommitProperties(custom_metadata=marks),
+        )
+    except (OSError, DeltaError) as error:
+        if any(f"os error {code}" in str(error) for code in NO_ROOM):
+            raise Unavailable(
+                "the disk has no room for the features; the version before stays",
+                where=str(folder),
+                next_step="free some space, or: trainmaster features prune; then: trainmaster features build",
+            ) from error
+        raise
 
 
 def _version_of(folder: Path, digest: str) -> int:

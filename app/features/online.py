@@ -18,6 +18,7 @@ Key = str | int | float
 Value = str | float | int | None
 Result = TypeVar("Result")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 MICROSECONDS_PER_HOUR = 3_600_000_000
 SERVED, EXPIRED, EARLY = "served", "expired", "early"
 
@@ -183,7 +184,7 @@ def micros(moment: datetime) -> int:
     """
     if moment.tzinfo is None:
         raise BadInput(f"{moment.isoformat()} has no time zone", next_step="write it with Z, for UTC")
-    return (moment - EPOCH) // timedelta(microseconds=1)
+    return (moment - EPOCH) // MICROSECOND
 
 
 def moment_of(us: int | None) -> datetime | None:

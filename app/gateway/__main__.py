@@ -1,6 +1,7 @@
 """`python -m app.gateway --workspace DIR`: serve the workspace until SIGTERM, on loopback unless told otherwise."""
 
 import argparse
+import gc
 import json
 import logging
 import os
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
 BACKLOG = 1024
 SWITCH_S = 0.001
 """How long a thread beside the event loop may keep the interpreter."""
+LOOKS = (10_000, 50, 50)
+"""When the collector looks: after so many new objects, and how seldom at the older ones."""
 log = logging.getLogger(__name__)
 
 
 def main() -> int:
     """Run the gateway; exit code 0 after a clean end, 1 when it cannot start."""
+    gc.disable()  # what imports make is no garbage: `settle` turns it on
     prepare(os.environ)
     parser = argparse.ArgumentParser(prog="python -m app.gateway", description=__doc__)
     parser.add_argument("--workspace", type=Path, help="the workspace's folder (else TRAINMASTER_WORKSPACE, or upward)")
@@ -102,7 +106,7 @@ def answer(workspace: Workspace, settings: "Settings", token: str, listening: so
     sys.setswitchinterval(SWITCH_S)
     with open_store(workspace) as store:
         counters = workspace.gateway / f"worker-{worker}.counters"
-        gateway = Gateway(workspace, store, token=token, settings=settings, counters=counters)
+        gateway = Gateway(workspace, store, token=token, settings=settings, counters=counters, on_ready=settle)
         configuration = uvicorn.Config(
             gateway.asgi,
             http=functools.partial(Lane, gateway),  # type: ignore[arg-type]
@@ -117,6 +121,13 @@ def answer(workspace: Workspace, settings: "Settings", token: str, listening: so
         )
         uvicorn.Server(configuration).run(sockets=[listening])
     return 0
+
+
+def settle() -> None:
+    """Libraries and models stay: looking for garbage among them would only hold up answers."""
+    gc.freeze()
+    gc.set_threshold(*LOOKS)
+    gc.enable()
 
 
 def read_token(workspace: Workspace) -> str:

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from app.domain.errors import BadInput
+from app.domain.states import RolloutState
 from app.domain.workspace import Workspace
 from app.gateway.entities import Entities
 from app.gateway.explaining import explained
@@ -43,18 +44,19 @@ class Answering:
         self.entities, self.comparing = Entities(workspace), comparing
         self.routes: Mapping[bytes, Hot] = {}
         self._process, self._numbers = secrets.token_hex(4), itertools.count(1)
-        models.on_change = self._follow
+        models.on_change, models.on_unable = self._follow, comparing.give_back
 
     def _follow(self) -> None:
         """Take over what the store says now; in the thread that follows it."""
         trials: dict[str, Trial] = {}
-        for project, (rollout, candidate) in self.models.beside.items():
-            known = self.comparing.trials.get(project)
-            production = self.models.current[project]
-            if known is not None and known.rollout == rollout and known.production is production:
+        for project, (rollout, beside) in self.models.beside.items():
+            known, served = self.comparing.trials.get(project), self.models.current[project]
+            if known is not None and known.rollout == rollout and known.serving is served:
                 trials[project] = known
+            elif rollout.state is RolloutState.WATCH:
+                trials[project] = Trial(rollout, served, beside, self._process)
             else:
-                trials[project] = Trial(rollout, candidate, production, self._process)
+                trials[project] = Trial(rollout, beside, served, self._process)
         self.routes = routes_of(self.models.current, trials, self.routes)
         self.comparing.follow(trials)
 
@@ -86,6 +88,8 @@ class Answering:
                     return None
             said: Hot | Trial = hot
             trial = hot.trial
+            if trial is not None and trial.fallen:
+                return None
             predictions = trial.answer(records) if trial is not None and trial.picks(key) else None
             if predictions is None:
                 predictions = hot.scorer(flat, len(records))
@@ -156,19 +160,28 @@ class Answering:
         return Response(orjson.dumps(content), status, headers, JSON)
 
     async def _predicted(self, served: Served, asked: Asked, key: bytes | str) -> tuple[Served, list[Any]]:
-        """The answer, and the version that gave it: production, or the candidate of a canary that has this key."""
+        """The answer, and the version that gave it: production, or the candidate of a canary that has this key.
+
+        A version that is watched after its switch and cannot answer is answered for by the one before.
+        """
         begun = time.perf_counter()
         trial = self.comparing.trials.get(served.deployment.project)
-        if trial is not None and trial.production is not served:
+        if trial is not None and trial.serving is not served:
             trial = None
         if trial is not None and trial.picks(key.encode() if isinstance(key, str) else key):
             predictions = trial.answer(asked.records)
             if predictions is not None:
                 return trial.candidate, predictions
-        if len(asked.records) <= INLINE_RECORDS:
-            predictions = served.model.predict(asked.records)
-        else:
-            predictions = await asyncio.to_thread(served.model.predict, asked.records)
+        try:
+            if trial is not None and trial.fallen:
+                return trial.production, await _asked(trial.production, asked)
+            predictions = await _asked(served, asked)
+        except Exception as error:
+            if trial is None or not trial.watches:
+                raise
+            predictions = await _asked(trial.production, asked)
+            trial.failed(error)
+            return trial.production, predictions
         if trial is not None:
             trial.mirror(asked.records, predictions, time.perf_counter() - begun)
         return served, predictions
@@ -194,6 +207,13 @@ class Answering:
         self.metrics.predicted(deployment.project, deployment.version, len(predictions))
         inputs = [orjson.dumps(record) for record in records]
         self.log.take(Answered(request_id, time.time(), deployment, inputs, predictions))
+
+
+async def _asked(served: Served, asked: Asked) -> list[Any]:
+    """A version's predictions; many records are not for the event loop."""
+    if len(asked.records) <= INLINE_RECORDS:
+        return served.model.predict(asked.records)
+    return await asyncio.to_thread(served.model.predict, asked.records)
 
 
 def canary_key(entities: Sequence[Mapping[str, Any]]) -> bytes:

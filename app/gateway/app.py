@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -54,7 +54,9 @@ class Gateway:
         token: str,
         settings: Settings | None = None,
         counters: Path | None = None,
+        on_ready: Callable[[], object] = lambda: None,
     ) -> None:
+        self._on_ready = on_ready
         self.settings = settings or Settings()
         self.metrics = Metrics(counters)
         self.store_metrics = StoreMetrics(store.reader)
@@ -65,8 +67,9 @@ class Gateway:
             keep_bytes=None if self.settings.log_megabytes is None else int(self.settings.log_megabytes * 1e6),
             on_written=lambda rows: self.metrics.count("logged_rows", by=rows),
             on_dropped=lambda rows: self.metrics.count("dropped_rows", by=rows),
+            on_warm=self._warm,
         )
-        self.comparing = Comparing(store, self.metrics)
+        self.comparing = Comparing(workspace, store, self.metrics)
         self.answering = Answering(workspace, self.models, self.metrics, self.log, self.comparing)
         self.connections: set[Lane] = set()
         self.credential = b"Bearer " + token.encode()
@@ -105,6 +108,7 @@ class Gateway:
         until = time.monotonic() + FIRST_LOOK_S
         while not self.models.looked and time.monotonic() < until:
             await asyncio.sleep(0.01)  # a process beside others takes no request that it could not answer yet
+        self._on_ready()
         watch = asyncio.get_running_loop().create_task(self._end_overdue())
         try:
             yield
@@ -114,6 +118,11 @@ class Gateway:
             await asyncio.to_thread(self.comparing.close)
             await asyncio.to_thread(self.log.close)
             self.entities.close()
+
+    def _warm(self) -> None:
+        """A moment after the start, in a thread: load what the first requests did not need."""
+        self.entities.warm()
+        self._on_ready()
 
     async def _end_overdue(self) -> None:
         """Close connections whose request does not arrive, and those that are silent."""

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.domain.errors import BadInput, NotFound
 from app.domain.project.freshness import Freshness
@@ -13,8 +13,10 @@ from app.features.online import EXPIRED
 from app.gateway.models import Served
 from app.gateway.protocols import Asked
 from app.gateway.records import MAX_TEXT, Malformed, shown_name
-from app.services.features.online import ModelRows, OnlineReader
 from app.services.workspaces import open_project
+
+if TYPE_CHECKING:
+    from app.services.features.online import ModelRows, OnlineReader
 
 INLINE_ENTITIES = 16
 MAX_ENTITIES = 1_000
@@ -54,6 +56,11 @@ class Entities:
             return None
         return self._looked_up(asked, served)
 
+    @staticmethod
+    def warm() -> None:
+        """Load what entities need while nobody asks; a gateway that is asked by record starts without it."""
+        import app.services.features.online  # noqa: F401
+
     def close(self) -> None:
         """Give the connections back."""
         with self._lock:
@@ -80,13 +87,15 @@ class Entities:
         rows = [_judged(found, at, records[at], rules, served) for at in range(len(records))]
         return replace(asked, records=records, says={"features": {"version": found.version, "rows": rows}})
 
-    def _opened(self) -> OnlineReader:
+    def _opened(self) -> "OnlineReader":
+        from app.services.features.online import OnlineReader
+
         with self._lock:
             if self._reader is None:
                 self._reader = OnlineReader.of(self._workspace)
             return self._reader
 
-    def _check_keys(self, reader: OnlineReader, project: str, entities: Sequence[Mapping[str, Any]]) -> None:
+    def _check_keys(self, reader: "OnlineReader", project: str, entities: Sequence[Mapping[str, Any]]) -> None:
         known = self._keys.get(project, frozenset())
         for at, entity in enumerate(entities):
             if not entity.keys() <= known:
@@ -121,7 +130,7 @@ def _check_key(value: Any, name: str, at: int) -> None:
         raise Malformed(422, f"may have at most {MAX_TEXT:,} characters", field=name, record=at)
 
 
-def _judged(found: ModelRows, at: int, record: dict[str, Any], rules: Freshness, served: Served) -> dict[str, object]:
+def _judged(found: "ModelRows", at: int, record: dict[str, Any], rules: Freshness, served: Served) -> dict[str, object]:
     """What an answer says of one entity's features, after the rules had their way with its record."""
     if not found.knows(at):
         raise Malformed(404, "nothing is known of this entity: the online store has no row for it", record=at)
@@ -149,7 +158,7 @@ def _judged(found: ModelRows, at: int, record: dict[str, Any], rules: Freshness,
     return said
 
 
-def _is_old(view: str, age_s: float | None, found: ModelRows, rules: Freshness) -> bool:
+def _is_old(view: str, age_s: float | None, found: "ModelRows", rules: Freshness) -> bool:
     limit = rules.maximum_age_hours.get(view)
     return limit is not None and age_s is not None and view not in found.histories and age_s > limit * SECONDS_PER_HOUR
 

@@ -37,10 +37,11 @@ class PredictionLog:
         keep_bytes: int | None = None,
         on_written: Callable[[int], None] = lambda _rows: None,
         on_dropped: Callable[[int], None] = lambda _rows: None,
+        on_warm: Callable[[], object] = lambda: None,
     ) -> None:
         self._folder, self._capacity, self._flush_s = folder, capacity, flush_s
         self._keep_days, self._keep_bytes, self._pruned_at = keep_days, keep_bytes, float("-inf")
-        self._on_written, self._on_dropped = on_written, on_dropped
+        self._on_written, self._on_dropped, self._on_warm = on_written, on_dropped, on_warm
         self._process = f"{os.getpid()}{secrets.token_hex(2)}"
         self._waiting: deque[Answered] = deque()
         self._rows = 0
@@ -84,6 +85,7 @@ class PredictionLog:
     def _write_on(self) -> None:
         if not self._full.wait(min(WARM_S, self._flush_s)):
             _warm()
+            self._on_warm()
         while not self._ended:
             self._full.wait(self._flush_s)
             self._full.clear()

@@ -3,12 +3,13 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from app.domain.errors import TrainmasterError
+from app.domain.states import RolloutState
 from app.gateway.metrics import Metrics
 from app.gateway.records import Fields
 from app.services.predictions import load_version
@@ -60,7 +61,8 @@ class Models:
     """Loads what the store says is active; `current` is replaced as a whole, so a request sees one version.
 
     A version that cannot be loaded leaves the old one answering; it stands in `failures` and is tried again. `beside`
-    are the candidates of open rollouts; `on_change` is called after either has changed, before requests see it.
+    are the candidates of open rollouts, and after a switch the version before; `on_change` is called after either has
+    changed, before requests see it. `on_unable` is called with a watch whose version cannot be loaded.
     """
 
     def __init__(self, store: Store, metrics: Metrics, *, poll_s: float = POLL_S) -> None:
@@ -74,6 +76,7 @@ class Models:
         self.failures: Mapping[str, Failure] = MappingProxyType({})
         self.beside: Mapping[str, tuple[OpenRollout, Served]] = MappingProxyType({})
         self.on_change: Callable[[], None] = lambda: None
+        self.on_unable: Callable[[OpenRollout, str], None] = lambda _watch, _why: None
         self.projects: frozenset[str] = frozenset()
         self.looked = False
 
@@ -108,7 +111,8 @@ class Models:
             except Exception as error:
                 failures[name] = self._failed(deployment, error, before)
         self.failures = MappingProxyType(failures)
-        beside = self._candidates(current)
+        rollouts = open_rollouts(reader)
+        beside = self._candidates(rollouts, current)
         changed = {name: rollout for name, (rollout, _) in beside.items()} != {
             name: rollout for name, (rollout, _) in self.beside.items()
         }
@@ -120,17 +124,27 @@ class Models:
             self.beside = MappingProxyType(beside)
             self.on_change()
         self.looked = True
+        for rollout in rollouts:
+            failure, active = failures.get(rollout.project), wanted.get(rollout.project)
+            watched = active is not None and active.version_id == rollout.production_id
+            if rollout.state is RolloutState.WATCH and watched and failure is not None:
+                self.on_unable(rollout, failure.says)
 
-    def _candidates(self, current: Mapping[str, Served]) -> dict[str, tuple[OpenRollout, Served]]:
-        """The candidate of every open rollout whose production is the one that it began with."""
+    def _candidates(
+        self, rollouts: Sequence[OpenRollout], current: Mapping[str, Served]
+    ) -> dict[str, tuple[OpenRollout, Served]]:
+        """What stands beside production in every open rollout whose production is the one that answers here."""
         found: dict[str, tuple[OpenRollout, Served]] = {}
-        for rollout in open_rollouts(self._store.reader):
+        for rollout in rollouts:
             served = current.get(rollout.project)
-            if served is None or served.deployment.version_id != rollout.baseline_id:
+            if served is None or served.deployment.version_id != rollout.production_id:
                 continue
-            known = self.beside.get(rollout.project)
-            if known is not None and known[0].id == rollout.id:
+            known, before = self.beside.get(rollout.project), self.current.get(rollout.project)
+            if known is not None and known[0].id == rollout.id and known[0].version_id == rollout.version_id:
                 found[rollout.project] = (rollout, known[1])
+                continue
+            if before is not None and before.deployment.version_id == rollout.version_id:
+                found[rollout.project] = (rollout, Served(rollout.deployment, before.model, before.fields))
                 continue
             try:
                 found[rollout.project] = (rollout, served_of(self._store, rollout.deployment))

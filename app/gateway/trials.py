@@ -1,7 +1,8 @@
 """A candidate beside production, in one process: mirrored off the answer's path, or answering a share of the entities.
 
 What is seen goes to the store in batches. A candidate that is beyond a limit is let go of at once, in memory, before
-the store hears of it; an answer that it cannot give is given by production.
+the store hears of it; an answer that it cannot give is given by production. In the watch after a switch the candidate
+is in production already, and what is called production here is the version before, which stands by in the same way.
 """
 
 import logging
@@ -14,6 +15,7 @@ from typing import Any
 from app.domain.problem import Task
 from app.domain.rollout import Tally, agrees, breach, bucket_of, distance, in_canary
 from app.domain.states import RolloutState
+from app.domain.workspace import Workspace
 from app.gateway.hot import Wire
 from app.gateway.metrics import Metrics
 from app.gateway.models import Served
@@ -34,7 +36,11 @@ class Trial:
         self.rollout, self.candidate, self.production = rollout, candidate, production
         self.served, self.deployment, self.wire = candidate, candidate.deployment, Wire(candidate)
         self.over: str | None = None
-        self.takes_part = rollout.state is RolloutState.CANARY
+        self.takes_part, self.watches = rollout.state is RolloutState.CANARY, rollout.state is RolloutState.WATCH
+        self.serving = candidate if self.watches else production
+        self.fallen = False
+        """Whether the version before answers again, though the store does not say so yet."""
+        self._compares = not self.watches or rollout.limits.compared
         self._worker = worker
         self._salt, self._share = rollout.key.encode(), rollout.limits.canary_share
         self._reader, self._scorer = RowReader(candidate.model.signature), Scorer(candidate.model)
@@ -55,7 +61,7 @@ class Trial:
         try:
             predictions = self._predicted(records, self._reader, self._scorer)
         except Exception as error:
-            self._failed(error)
+            self.failed(error)
             return None
         seconds = time.perf_counter() - begun
         self._count(seconds)
@@ -68,6 +74,12 @@ class Trial:
         """Have what was answered compared with the other version's answer; never waits."""
         if self.over is not None:
             return
+        if self.watches:
+            with self._lock:
+                self._window.requests += 1
+            if not self._compares:
+                return
+            by_candidate = True
         if len(self._waiting) >= MOST_WAITING:
             with self._lock:
                 self._window.dropped += 1
@@ -86,9 +98,13 @@ class Trial:
                 found = other[by_candidate](records)
             except Exception as error:
                 if not by_candidate:
-                    self._failed(error)
+                    self.failed(error)
                 continue
             took = time.perf_counter() - begun
+            if self.watches:  # it was timed with all that is around it: here both are asked alike
+                begun = time.perf_counter()
+                other[False](records)
+                self._timed(time.perf_counter() - begun)
             time.sleep(0)  # the event loop goes first
             if not by_candidate:
                 self._count(took)
@@ -113,16 +129,27 @@ class Trial:
         """Let go of the candidate when what this process saw is beyond a limit."""
         if self.over is None:
             with self._lock:
-                self.over = breach(Tally.of([self._whole, self._window]), self.rollout.limits)
+                why = breach(Tally.of([self._whole, self._window]), self.rollout.limits)
+            if why is not None:
+                self.let_go(why)
         return self.over
+
+    def let_go(self, why: str) -> None:
+        """Ask the candidate no more."""
+        self.over, self.fallen = self.over or why, self.watches
 
     def _count(self, seconds: float) -> None:
         with self._lock:
             self._window.requests += 1
+        self._timed(seconds)
+
+    def _timed(self, seconds: float) -> None:
+        with self._lock:
             assert self._window.candidate_ms is not None
             self._window.candidate_ms[bucket_of(seconds * 1000)] += 1
 
-    def _failed(self, error: Exception) -> None:
+    def failed(self, error: Exception) -> None:
+        """Count a request that the candidate could not answer."""
         log.warning("%s: the candidate could not answer (%s)", self.rollout.project, type(error).__name__)
         with self._lock:
             self._window.requests += 1
@@ -147,10 +174,10 @@ class _Asker:
 
 
 class Comparing:
-    """The thread that compares, and tells the store."""
+    """The thread that compares, tells the store, and gives production back to the version before."""
 
-    def __init__(self, store: Store, metrics: Metrics, *, write_s: float = WRITE_S) -> None:
-        self._store, self._metrics, self._write_s = store, metrics, write_s
+    def __init__(self, workspace: Workspace, store: Store, metrics: Metrics, *, write_s: float = WRITE_S) -> None:
+        self._workspace, self._store, self._metrics, self._write_s = workspace, store, metrics, write_s
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._turning = threading.Lock()
@@ -184,17 +211,31 @@ class Comparing:
                 why = trial.judge()
                 if (window := trial.take()) is not None:
                     self._unwritten.append(window)
-                if why is not None and known is None:
+                if why is not None and (known is None or trial.watches):
                     failed[trial.rollout.id] = why
+                if why is not None and known is None:
                     version = trial.candidate.deployment.version
                     log.error("%s: version %d is let go of: %s", trial.rollout.project, version, why)
             if self._unwritten or failed:
                 ended = note(self._store, self._unwritten, failed=failed)
                 self._unwritten = []
                 for trial in chosen:
-                    if trial.rollout.id in ended:
-                        trial.over = trial.over or ended[trial.rollout.id]
-                        self._metrics.count("returns", trial.rollout.project)
+                    why = ended.get(trial.rollout.id)
+                    if why is not None:
+                        trial.let_go(why)
+                        if trial.watches:
+                            self.give_back(trial.rollout, why)
+                        else:
+                            self._metrics.count("returns", trial.rollout.project)
+
+    def give_back(self, watch: OpenRollout, why: str) -> None:
+        """Put the version before a watched one back into production, once, whoever asks first."""
+        from app.services.registry import fall_back
+
+        done = fall_back(self._store, self._workspace, watch.id, why)
+        if done is not None:
+            log.error("%s: version %d is in production again: %s", watch.project, done.version, why)
+            self._metrics.count("returns", watch.project)
 
     def _run(self) -> None:
         while not self._stop.wait(self._write_s):

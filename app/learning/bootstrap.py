@@ -8,12 +8,14 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from app.learning.metrics import Weighted
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Codes = np.ndarray[Any, np.dtype[np.int64]]
@@ -54,16 +56,25 @@ class Unknown:
 
 
 def block_codes(rows: int, times: "pd.Series[Any] | None" = None) -> tuple[Codes, str]:
+    """The block of each row, and what a block is, from event times as a column (see `blocks_of`)."""
+    if times is None:
+        return blocks_of(rows)
+    import pandas as pd
+
+    return blocks_of(rows, pd.DatetimeIndex(pd.to_datetime(times, utc=True)).as_unit("s").asi8)
+
+
+def blocks_of(rows: int, moments: Codes | None = None) -> tuple[Codes, str]:
     """The block of each row, and what a block is: days or hours of the event time, runs of rows in time, or the row.
 
-    Days where there are at least 20 of them, else hours, else runs of about cube-root-many rows.
+    `moments` are seconds since 1970 in UTC. Days where there are at least 20 of them, else hours, else runs of about
+    cube-root-many rows.
 
-    >>> block_codes(3)
+    >>> blocks_of(3)
     (array([0, 1, 2]), 'rows')
     """
-    if times is None:
+    if moments is None:
         return np.arange(rows), "rows"
-    moments = pd.DatetimeIndex(pd.to_datetime(times, utc=True)).as_unit("s").asi8
     for name, seconds in (("days", 86_400), ("hours", 3_600)):
         units, codes = np.unique(moments // seconds, return_inverse=True)
         if len(units) >= FEWEST_BLOCKS:
@@ -137,4 +148,4 @@ def interval_of(draws: Floats, *, level: float = LEVEL) -> Interval | Unknown:
     return Interval(float(low), float(high))
 
 
-__all__ = ["Interval", "Resamples", "Unknown", "block_codes", "interval_of"]
+__all__ = ["Interval", "Resamples", "Unknown", "block_codes", "blocks_of", "interval_of"]

@@ -12,13 +12,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import pandas as pd
 
 from app.domain.errors import Damaged
 from app.domain.problem import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 MOST_ROWS = 100_000
@@ -95,6 +97,7 @@ def judged_rows(
 ) -> Judged:
     """The rows to keep: the named `columns` of the frame that are there, thinned when there are too many.
 
+    >>> import pandas as pd
     >>> frame = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
     >>> kept = judged_rows(Task.BINARY, frame, ["a"], np.zeros(2), np.ones(2), np.full(2, 0.5))
     >>> again = Judged.of_bytes(kept.content)

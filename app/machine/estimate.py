@@ -1,7 +1,8 @@
 """What a fit will need, from a few small fits or from earlier runs; pure arithmetic, with intervals that learn.
 
-Seconds of a boosting round grow with the rows (`a + b x rows`): two small fits give both numbers. Earlier runs scale by
-rows x features x rounds / threads. The interval's width is what earlier estimates were off by.
+Seconds of a fit are `c x rows + rounds x (a + b x rows)`: binning once, then round after round. Small fits of two sizes
+and two lengths give all three numbers, in seconds of the processor, which others on the machine do not disturb. Earlier
+runs scale by rows x features x rounds / threads. The interval's width is what earlier estimates were off by.
 """
 
 import math
@@ -11,7 +12,7 @@ from statistics import median
 
 BASE_RSS = 220 << 20
 """A training process before it reads a row: interpreter, numpy, pandas, pyarrow, LightGBM."""
-OTHER_S, OTHER_S_PER_ROW = 0.9, 6e-6
+OTHER_S, OTHER_S_PER_ROW = 1.5, 1.5e-5
 """What a run does beside the fit where none has been seen: seconds, and seconds a row."""
 BASE_GPU = 600 << 20
 NORMAL_90 = 1.645
@@ -86,20 +87,29 @@ def width_of(errors: Sequence[float], basis: str) -> float:
     return max(0.05, NORMAL_90 * math.sqrt(squares / (3 + len(errors))))
 
 
-def by_small_fits(fits: Sequence[SmallFit], wanted: Shape, other_s: float) -> float:
-    """Seconds of a run whose fit grows as two or more small fits say; `other_s` are the seconds beside the fit.
+def by_small_fits(fits: Sequence[SmallFit], wanted: Shape, other_s: float, slowdown: float = 1.0) -> float:
+    """Seconds of a run whose fit grows as four small fits say: two sizes, each with few and with more rounds.
 
-    >>> fits = [SmallFit(Shape(1000, 10, 10, 1), 0.2), SmallFit(Shape(3000, 10, 10, 1), 0.4)]
-    >>> round(by_small_fits(fits, Shape(11000, 10, 100, 1), 0.0), 6)
-    12.0
+    `other_s` are the seconds beside the fit, `slowdown` how much longer a fit takes now than a processor needs for it.
+
+    >>> def seconds(rows, rounds): return 1e-6 * rows + rounds * (0.01 + 1e-5 * rows)
+    >>> fits = [SmallFit(Shape(n, 10, r, 1), seconds(n, r)) for n in (1000, 3000) for r in (5, 20)]
+    >>> round(by_small_fits(fits, Shape(11000, 10, 100, 1), 0.0), 6) == round(seconds(11000, 100), 6)
+    True
     """
-    small, large = min(fits, key=lambda f: f.shape.rows), max(fits, key=lambda f: f.shape.rows)
-    a_round = [fit.seconds / fit.shape.rounds for fit in (small, large)]
-    distance = max(1, large.shape.rows - small.shape.rows)
-    slope = max((a_round[1] - a_round[0]) / distance, 0.02 * a_round[1] / max(1, large.shape.rows))
-    start = max(0.0, a_round[1] - slope * large.shape.rows)
-    speed_up = large.shape.threads / wanted.threads
-    return other_s + wanted.rounds * (start + slope * wanted.rows * speed_up)
+    rows = sorted({fit.shape.rows for fit in fits})
+    few, many = rows[0], rows[-1]
+    once, a_round = {}, {}
+    for count in (few, many):
+        short, long = sorted((fit for fit in fits if fit.shape.rows == count), key=lambda fit: fit.shape.rounds)
+        more = long.shape.rounds - short.shape.rounds
+        a_round[count] = max((long.seconds - short.seconds) / more, 0.05 * long.seconds / long.shape.rounds)
+        once[count] = max(0.0, short.seconds - short.shape.rounds * a_round[count])
+    slope = max((a_round[many] - a_round[few]) / (many - few), 0.02 * a_round[many] / many)
+    start = max(0.0, a_round[many] - slope * many)
+    binning = max(0.0, (once[many] - once[few]) / (many - few))
+    grows = (binning + wanted.rounds * slope) * wanted.rows * fits[0].shape.threads / wanted.threads
+    return other_s + slowdown * (grows + wanted.rounds * start)
 
 
 def beside_the_fit(rows: int, runs: Sequence[PastRun] = ()) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.monitoring.calibration import SEASONS_FROM_DAYS, Calibration, Level, Spread, share_spread_of, spread_of
+from app.monitoring.distances import divergence
 from app.monitoring.reference import NumberBins
 from app.monitoring.sketch import Sketch
 from app.monitoring.tally import Statistic
@@ -114,13 +115,10 @@ def _of_column(column: _Placed, block: Whole, blocks: int) -> dict[Statistic, Nu
     before, after = np.maximum(other, small), np.maximum(one, small)
     middle = (one + other) / 2
     with np.errstate(divide="ignore", invalid="ignore"):
-        parts = np.where(one > 0, one * np.log(one / middle), 0) + np.where(
-            other > 0, other * np.log(other / middle), 0
-        )
         squares = np.where(middle > 0, (one - other) ** 2 / (own + rest) * (rows + others), 0.0)
     found = {
         Statistic.PSI: np.sum((after - before) * np.log(after / before), axis=1),
-        Statistic.JS: np.sqrt(np.maximum(parts.sum(axis=1) / 2, 0.0)),
+        Statistic.JS: np.sqrt(divergence(one, other)),
         Statistic.CHI2: squares.sum(axis=1),
         Statistic.MISSING: one[:, -1],
     }

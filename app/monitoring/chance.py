@@ -5,19 +5,26 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
+from app.monitoring.area import area_by_chance
 from app.monitoring.reference import CategoryBins, NumberBins
 from app.monitoring.tally import Statistic
 
 SMALLEST_EFFECT = {
-    Statistic.PSI: 0.01,
-    Statistic.JS: 0.035,
-    Statistic.KS: 0.04,
-    Statistic.WASSERSTEIN: 0.1,
+    Statistic.PSI: 0.0025,
+    Statistic.JS: 0.0175,
+    Statistic.KS: 0.02,
+    Statistic.WASSERSTEIN: 0.05,
     Statistic.MISSING: 0.01,
     Statistic.NEW: 0.005,
     Statistic.RANGE: 0.01,
 }
-"""What is worth a look however many rows prove it: a number that moved by a tenth of its standard deviation."""
+"""What is worth a look however many rows prove it.
+
+The smallest move that is to be found is a tenth of a number's standard deviation; the floors of distances are half of
+what it makes of them, so that one which looks smaller by chance is found too.
+"""
+SELDOM = frozenset({Statistic.MISSING, Statistic.NEW, Statistic.RANGE})
+"""Shares of rows that are 0 as a rule: a tenth of a distance's part of the false alarms is enough for them."""
 
 
 def chi_square_quantile(freedom: int, beyond: float) -> float:
@@ -37,8 +44,7 @@ def by_chance(
     """The value that a statistic passes with probability `beyond` when nothing changed; infinite without rows.
 
     PSI and eight times the squared Jensen-Shannon distance follow chi-square, scaled by 1/n + 1/m; Kolmogorov-Smirnov
-    its own law (first term); the area of the Wasserstein distance is bounded by its standard deviation at every point
-    moving as one; the shares of rows are binomial.
+    its own law (first term), the Wasserstein distance that of `area_by_chance`; the shares of rows are binomial.
 
     >>> bins = NumberBins(tuple(range(9)), (0.1,) * 10)
     >>> round(by_chance(Statistic.PSI, bins, 80_000, 1_000, 0.001), 4)
@@ -59,13 +65,10 @@ def by_chance(
             return math.sqrt(-math.log(beyond / 2) / 2 * scale)
         case Statistic.WASSERSTEIN:
             sketch = bins.sketch if isinstance(bins, NumberBins) else None
-            if sketch is None or not sketch.deviation > 0:
-                return math.inf
-            both = NormalDist().inv_cdf(1 - beyond / 2)
-            return both * math.sqrt(scale) * sketch.spread / sketch.deviation
+            return area_by_chance(sketch, rows, beyond) if sketch is not None else math.inf
         case Statistic.MISSING | Statistic.NEW | Statistic.RANGE:
             share = bins.missing if statistic is Statistic.MISSING else 0.0
             return share + z * math.sqrt(max(share * (1 - share), 1 / reference_rows) * scale) + z * z / (2 * rows)
 
 
-__all__ = ["SMALLEST_EFFECT", "by_chance", "chi_square_quantile"]
+__all__ = ["SELDOM", "SMALLEST_EFFECT", "by_chance", "chi_square_quantile"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from app.domain.problem import Direction
 from app.domain.project import Monitoring
 from app.monitoring.calibration import Calibration
-from app.monitoring.chance import SMALLEST_EFFECT, by_chance
+from app.monitoring.chance import SELDOM, SMALLEST_EFFECT, by_chance
 from app.monitoring.reference import Bins, NumberBins, Profile
 from app.monitoring.signals import SignalValue, by_hand, judged
 from app.monitoring.tally import Measured, Statistic
@@ -136,7 +136,7 @@ def _limit(statistic: Statistic, name: str, shown: str, bins: Bins, rows: int, s
     set_by_hand = by_hand(rules, f"{statistic}.{shown}")
     if set_by_hand is None and str(statistic) not in rules.alarm_on:
         return None
-    share = rules.false_alarm_rate / max(len(rules.alarm_on), 1)
+    share = rules.false_alarm_rate * _part_of_alarms(statistic, bins, rules)
     weight = _weight(standing)
     chance = by_chance(statistic, bins, standing.reference_rows, rows, share * weight / standing.columns)
     if set_by_hand is not None:
@@ -153,6 +153,12 @@ def _limit(statistic: Statistic, name: str, shown: str, bins: Bins, rows: int, s
     if statistic is Statistic.MISSING:
         floor += bins.missing
     return max(value for value in (own, chance, floor) if not math.isnan(value))
+
+
+def _part_of_alarms(statistic: Statistic, bins: Bins, rules: Monitoring) -> float:
+    """The part of a column's false alarms that one of its statistics may make; the parts sum to 1."""
+    parts = {one: 0.1 if one in SELDOM else 1.0 for one in statistics_of(bins) if str(one) in rules.alarm_on}
+    return parts.get(statistic, 1.0) / (sum(parts.values()) or 1.0)
 
 
 def _weight(standing: Standing) -> float:

@@ -82,10 +82,18 @@ class Sketch:
         return float(np.sqrt(total / self.rows))
 
     @cached_property
-    def spread(self) -> float:
-        """The integral of sqrt(F (1 - F)), in the unit of the values: what chance makes of a Wasserstein distance."""
-        share = self.upto[:-1] / max(self.rows, 1)
-        return float(np.sum(np.sqrt(share * (1 - share)) * np.diff(self.points)))
+    def skewness(self) -> float:
+        """The third standardised moment, likewise; 0 for a constant.
+
+        >>> round(sketch_of(np.array([0.0, 0.0, 0.0, 1.0])).skewness, 3)
+        1.155
+        """
+        if not self.rows or not self.deviation > 0:
+            return 0.0
+        between = self.under[1:] - self.upto[:-1]
+        middles = self.points[:-1] + np.diff(self.points) / 2 - self.mean
+        total = np.sum((self.points - self.mean) ** 3 * self.at) + np.sum(middles**3 * between)
+        return float(total / self.rows / self.deviation**3)
 
     def as_json(self) -> dict[str, str]:
         """The three columns, packed.

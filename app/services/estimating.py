@@ -25,7 +25,9 @@ PAST, SMALL = "past runs", "small fits"
 SEARCH = "experiment"
 """The flow of a search: its figures say nothing about one training."""
 SMALL_ROWS = (1_000, 6_000)
-SMALL_ROUNDS = 5
+SMALL_ROUNDS = (5, 20)
+MOST_SLOWED = 20.0
+"""How much slower than alone a machine can be believed to stay for a whole run."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def estimate(
 ) -> Estimated:
     """What training on a version of the features (default: the newest) will need.
 
-    From earlier runs of the project when there are any, else from two small fits of the same width, which take about a
+    From earlier runs of the project when there are any, else from four small fits of the same width, which take about a
     second, and from what runs of other projects took on this machine beside their fits. Raises NotFound before features
     were built.
     """
@@ -98,8 +100,9 @@ def estimate(
     if past:
         seconds = engine.by_past_runs(past, shape)
     else:
-        beside = engine.beside_the_fit(rows, elsewhere)
-        seconds = engine.by_small_fits(small_fits(learner, features), shape, beside)
+        fits, slowdown = small_fits(learner, features)
+        beside = engine.beside_the_fit(rows, elsewhere) * (1.0 if elsewhere else slowdown)
+        seconds = engine.by_small_fits(fits, shape, beside, slowdown)
     seen = tracked or others
     errors = [math.log(one.actual_s / one.predicted_s) for one in seen if one.actual_s > 0]
     peaks = [math.log(one.actual_rss_bytes / one.predicted_rss_bytes) for one in seen if one.actual_rss_bytes]
@@ -155,27 +158,33 @@ def keep(session: Session, project_id: int, found: Estimated, *, run_id: int | N
     )
 
 
-def small_fits(learner: Learner, features: int) -> list[SmallFit]:
-    """Two small fits on made rows of so many features, on one thread; the first warms the library up."""
+def small_fits(learner: Learner, features: int) -> tuple[list[SmallFit], float]:
+    """Four small fits on made rows of so many features, on one thread, in seconds of the processor; and the slowdown.
+
+    The slowdown says how much longer they took by the clock: others use the machine. A first fit warms the library up.
+    """
     import numpy as np
 
     from app.domain.problem import Task as Kind
     from app.learning import learners
 
     generator = np.random.default_rng(7)
-    small = learner.model_copy(update={"device": "cpu", "rounds": SMALL_ROUNDS})
-    found = []
-    for rows in (200, *SMALL_ROWS):
+    kind = _regressor(learner)
+    found, clock_s = [], 0.0
+    for rows, rounds in ((200, SMALL_ROUNDS[0]), *((rows, rounds) for rows in SMALL_ROWS for rounds in SMALL_ROUNDS)):
         matrix = np.asfortranarray(generator.normal(size=(rows, max(1, features))))
         target = matrix[:, 0] + generator.normal(size=rows)
-        begun = time.perf_counter()
-        learners.fit(Kind.REGRESSION, matrix, target, learner=_regressor(small), threads=1)
-        found.append(SmallFit(Shape(rows, features, SMALL_ROUNDS, 1), time.perf_counter() - begun))
-    return found[1:]
+        small = kind.model_copy(update={"device": "cpu", "rounds": rounds})
+        begun, worked = time.perf_counter(), time.thread_time()
+        learners.fit(Kind.REGRESSION, matrix, target, learner=small, threads=1)
+        found.append(SmallFit(Shape(rows, features, rounds, 1), time.thread_time() - worked))
+        clock_s += time.perf_counter() - begun if len(found) > 1 else 0.0
+    slowdown = clock_s / max(sum(fit.seconds for fit in found[1:]), 1e-6)
+    return found[1:], min(max(slowdown, 1.0), MOST_SLOWED)
 
 
 def _regressor(learner: Learner) -> Learner:
-    return learner if learner.kind == "lightgbm" else Learner(rounds=SMALL_ROUNDS, device="cpu")
+    return learner if learner.kind == "lightgbm" else Learner(device="cpu")
 
 
 def _width(session: Session, project: OpenProject, project_id: int, version: int | None) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from app.domain.errors import BadInput
-from app.domain.roles import COMMANDS, Permission, Role, require
+from app.domain.roles import ACTS, COMMANDS, PROGRAM, Permission, Role, require
 from app.domain.text import visible
 from app.domain.workspace import MARKER, Workspace
 from app.services.workspaces import actor
@@ -39,6 +39,13 @@ def require_command(workspace: Workspace, command: str) -> None:
         require(visible(person), roles_of(workspace, person), needs, f"trainmaster {command}")
 
 
+def require_act(workspace: Workspace, person: str, action: str) -> None:
+    """Raise Refused when somebody may not do an action of the audit log, through whatever door."""
+    needs = ACTS.get(action)
+    if needs is not None and person not in PROGRAM:
+        require(visible(person), roles_of(workspace, person), needs, action)
+
+
 def _roles(name: str, roles: object) -> tuple[Role, ...]:
     given = [roles] if isinstance(roles, str) else roles
     try:
@@ -53,4 +60,4 @@ def _roles(name: str, roles: object) -> tuple[Role, ...]:
         ) from None
 
 
-__all__ = ["EVERYTHING", "people", "require_command", "roles_of"]
+__all__ = ["EVERYTHING", "people", "require_act", "require_command", "roles_of"]

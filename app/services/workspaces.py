@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from app.domain.errors import BadInput, NotFound, Refused
 from app.domain.project import ProjectFile, parse_project
+from app.domain.roles import PROGRAM
 from app.domain.workspace import MARKER, Workspace
 from app.store.reader import SQLITE, Reader
 
@@ -27,8 +28,9 @@ def now() -> datetime:
 
 
 def actor() -> str:
-    """Who acts: the name in TRAINMASTER_ACTOR, or the user of the operating system."""
-    return os.environ.get("TRAINMASTER_ACTOR") or getpass.getuser()
+    """Who acts: the name in TRAINMASTER_ACTOR, or the user of the operating system; never a name of the program."""
+    name = os.environ.get("TRAINMASTER_ACTOR") or getpass.getuser()
+    return f"user {name}" if name in PROGRAM else name
 
 
 def find_workspace(start: Path, *, named: Path | None = None, environment: Mapping[str, str] = os.environ) -> Workspace:
@@ -81,12 +83,14 @@ def make_workspace(root: Path) -> Workspace:
 
 @contextmanager
 def open_store(workspace: Workspace) -> Iterator["Store"]:
-    """The store of a workspace, brought to the newest schema."""
+    """The store of a workspace, brought to the newest schema; what its people may not do is refused."""
+    from app.services.people import require_act
     from app.store.engine import Store
     from app.store.migrate import migrate
 
     url = store_url(workspace)
     store = Store.of_file(Path(url.removeprefix(SQLITE))) if url.startswith(SQLITE) else Store(url)
+    store.may = lambda person, action: require_act(workspace, person, action)
     try:
         migrate(store)
         yield store

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from app.domain.project import canonical_json
+from app.store import permits
 from app.store.moments import utc_text
 from app.store.tables import AuditEvent
 
@@ -26,7 +27,11 @@ def record(
     reason: str = "",
     details: Mapping[str, object] | None = None,
 ) -> AuditEvent:
-    """Append one event in the transaction of `session`; its hash covers the event before it."""
+    """Append one event in the transaction of `session`; its hash covers the event before it.
+
+    Raises Refused, and the transaction leaves nothing, when the actor's role does not allow the action.
+    """
+    permits.require(session, actor, action)
     last = session.execute(
         select(col(AuditEvent.seq), col(AuditEvent.hash)).order_by(col(AuditEvent.seq).desc()).limit(1)
     ).first()

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from sqlmodel import Session
 
 from app.domain.errors import BadInput, Refused, TrainmasterError
 from app.store.faults import explained, explained_elsewhere
+from app.store.permits import MAY
 from app.store.reader import SQLITE, Reader
 from app.store.tables.base import Table
 
@@ -47,6 +48,8 @@ class Store:
         self._writer = self._engine.execution_options(**{WRITE: True})
         self._durable_writer = self._engine.execution_options(**{WRITE: True, DURABLE: True})
         self.reader = Reader.of_url(url)
+        self.may: Callable[[str, str], None] | None = None
+        """Refuses what somebody (name, action of the audit log) may not do; without it everybody may everything."""
 
     @classmethod
     def of_file(cls, file: Path) -> Self:
@@ -83,7 +86,8 @@ class Store:
         moments. Raises Busy when another writer holds the store for longer than 15 s, Damaged or Refused when the
         file is broken or may not be written, BadInput for a row that does not fit its table.
         """
-        with Session(self._durable_writer if durable else self._writer, expire_on_commit=False) as session:
+        writer = self._durable_writer if durable else self._writer
+        with Session(writer, expire_on_commit=False, info={MAY: self.may}) as session:
             try:
                 yield session
                 session.commit()
@@ -99,7 +103,7 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A consistent view; nothing can be written through it."""
-        with Session(self._engine, expire_on_commit=False, autoflush=False) as session:
+        with Session(self._engine, expire_on_commit=False, autoflush=False, info={MAY: self.may}) as session:
             try:
                 yield session
             except DatabaseError as error:

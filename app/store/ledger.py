@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 from app.domain.errors import NotFound, Refused
 from app.domain.ids import Ref, new_key
 from app.domain.states import CauseKind, RunState, TaskState
-from app.store import holders, leases
+from app.store import holders, leases, permits
 from app.store.bulk import import_points
 from app.store.columns import number_of, split_number
 from app.store.tables import Metric, Parameter, Run, Task
@@ -29,7 +29,12 @@ def request_run(
     cause_key: str | None = None,
     parameters: Mapping[str, object] | None = None,
 ) -> Run:
-    """Write the wish for a run; it stays `requested` until a process takes it."""
+    """Write the wish for a run; it stays `requested` until a process takes it.
+
+    Raises Refused when a person asks whose role does not allow it; other causes act for the program.
+    """
+    if cause is CauseKind.PERSON:
+        permits.require(session, requested_by, "run.requested")
     run = Run(
         key=new_key(),
         flow=flow,

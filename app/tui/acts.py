@@ -1,7 +1,7 @@
 """What the screen asks services to do: one method an act, each run in a worker thread, each importing what it needs."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -234,19 +234,15 @@ class Acts:
 
     # -- monitoring ----------------------------------------------------------------------------------------------
 
-    def acknowledge(self, alert: str, *, reason: str) -> Callable[[], None]:
-        """The act that acknowledges an alert for a day."""
+    def acknowledge(self, alerts: Sequence[str], *, reason: str) -> Callable[[], None]:
+        """The act that acknowledges alerts for a day."""
 
         def work() -> None:
             from app.services import monitoring, workspaces
 
-            monitoring.acknowledge(
-                self.open_store(),
-                alert,
-                by=workspaces.actor(),
-                reason=reason,
-                until=workspaces.now() + ACKNOWLEDGED_FOR,
-            )
+            until = workspaces.now() + ACKNOWLEDGED_FOR
+            for alert in alerts:
+                monitoring.acknowledge(self.open_store(), alert, by=workspaces.actor(), reason=reason, until=until)
 
         return work
 

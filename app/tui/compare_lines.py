@@ -1,9 +1,10 @@
 """A comparison as lines: a column a run, the baseline first in rank by its star, values that differ in brackets."""
 
 import math
+from typing import Protocol
 
-from app.store.queries.runs import Comparison
 from app.store.queries.runs import Line as Compared
+from app.store.queries.runs import Section
 from app.tui import words
 from app.tui.glyphs import Glyphs
 from app.tui.lines import Line, Span, fit, line, wrapped
@@ -13,7 +14,30 @@ PLAIN_MARKS = "123456789ab"
 NARROWEST, WIDEST = 9, 15
 
 
-def sign_of(at: int, found: Comparison, glyphs: Glyphs) -> str:
+class Beside(Protocol):
+    """Runs or trials side by side, as a query gives them."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What each is called."""
+
+    @property
+    def baseline(self) -> int:
+        """The place of the one that the others are compared with."""
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """The lines of each kind."""
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """What is said of them."""
+
+    def counts(self) -> tuple[int, int]:
+        """How many lines differ, and how many there are."""
+
+
+def sign_of(at: int, found: Beside, glyphs: Glyphs) -> str:
     """The sign of a run: a star for the baseline, another one for each of the others."""
     if at == found.baseline:
         return glyphs.star
@@ -21,9 +45,9 @@ def sign_of(at: int, found: Comparison, glyphs: Glyphs) -> str:
     return marks[(at - (at > found.baseline)) % len(marks)]
 
 
-def table_lines(found: Comparison, chosen: int, width: int, glyphs: Glyphs, *, everything: bool) -> list[Line]:
+def table_lines(found: Beside, chosen: int, width: int, glyphs: Glyphs, *, everything: bool) -> list[Line]:
     """Sections and their lines; when not all runs fit, a window of columns around the chosen one."""
-    runs = len(found.runs)
+    runs = len(found.keys)
     name_width = min(max((len(x.name) for s in found.sections for x in s.lines), default=8), max(width // 4, 12))
     room = max(width - name_width - 1, NARROWEST)
     fitting = max(min(room // NARROWEST, runs), 1)
@@ -76,7 +100,7 @@ def _places(one: Compared) -> int:
     return 3 if len({words.number(value) for value in numbers}) == len(numbers) else 5
 
 
-def verdict_lines(found: Comparison, width: int) -> list[Line]:
+def verdict_lines(found: Beside, width: int) -> list[Line]:
     """The verdicts, each broken into lines."""
     return [
         line(("verdict: " if at == 0 else "  ", "dim"), (piece, "bold" if "not significant" not in told else ""))
@@ -85,4 +109,4 @@ def verdict_lines(found: Comparison, width: int) -> list[Line]:
     ]
 
 
-__all__ = ["sign_of", "table_lines", "verdict_lines"]
+__all__ = ["Beside", "sign_of", "table_lines", "verdict_lines"]

@@ -37,11 +37,12 @@ def importance(judged: EvaluationRow | None, width: int, glyphs: Glyphs) -> list
     if judged is None or not judged.importance:
         return [line(("unknown: ", "warn"), ("this version keeps no importances", "dim"))]
     shap = judged.importance[0].shap is not None
-    room = max(8, min(BAR, width - NAME - 32))
+    name = min(NAME, max(14, width - 40))
+    room = max(8, min(BAR, width - name - 32))
     most = max((abs((one.shap if shap else one.permutation) or 0.0) for one in judged.importance), default=0.0) or 1.0
     lines = [
         line(
-            (fit("feature", NAME), "head"),
+            (fit("feature", name), "head"),
             (fit("shap" if shap else "permutation", room + 1), "head"),
             (f"{'shap':>8}{'gain':>8}{judged.metric[:8] + ' lost':>14}", "head"),
         )
@@ -51,7 +52,7 @@ def importance(judged: EvaluationRow | None, width: int, glyphs: Glyphs) -> list
         filled = round(abs(value) / most * room)
         lines.append(
             line(
-                (fit(one.feature, NAME), ""),
+                (fit(one.feature, name), ""),
                 (glyphs.full * filled + " " * (room - filled + 1), "accent"),
                 (f"{words.number(one.shap) if one.shap is not None else '–':>8}", "bold"),
                 (f"{words.number(one.gain) if one.gain is not None else '–':>8}", "dim"),

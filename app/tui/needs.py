@@ -27,7 +27,7 @@ STEPS = {
 
 def id_of(need: "Need") -> Hashable:
     """What tells one need from another."""
-    return (need.kind, need.project, need.key)
+    return (need.kind, need.project, need.group or need.key)
 
 
 def by_severity(found: "Sequence[Need]") -> "tuple[Need, ...]":
@@ -104,17 +104,15 @@ def open_subject(control: "ControlRoom", subject: str) -> None:
 def run_need(control: "ControlRoom", need: "Need") -> None:
     """Start what the need asks for."""
     match need.kind:
-        case "alert":
-            from app.tui.dialogs.feedback import retrain
-
-            work = retrain(control, need.project, f"alert {need.key}: {need.what}", None)
-            control.start_act(work, done=f"retrain of {need.project} requested")
         case "run":
             control.start_act(control.acts.again(need.key), done="requested the same run again")
-        case "feedback" | "loop":
+        case "alert" | "feedback" | "loop":
             from app.tui.dialogs.feedback import ask_retrain
 
-            because = need.key if need.kind == "feedback" else None
+            if not need.project:
+                control.say(f"no model is behind this: {need.next_step}")
+                return
+            because = need.key if need.kind == "feedback" and not need.others else None
             ask_retrain(control, need.project, because=because, about=need.what)
         case "service" | "decision":
             control.start_act(control.acts.up, doing="starting the services")

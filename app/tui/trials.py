@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from textual.geometry import Size
 
 from app.store.queries.runs import RunRow
-from app.store.queries.trials import ExperimentRow, TrialRow
+from app.store.queries.trials import UNTUNED, ExperimentRow, TrialRow, gain_over_folds
 from app.tui import parts, words
 from app.tui.charts import plot, sparkline
 from app.tui.glyphs import Glyphs
@@ -23,7 +23,9 @@ def better(row: ExperimentRow, value: float | None, than: float | None) -> float
     return value - than if row.direction == "higher" else than - value
 
 
-def story(row: ExperimentRow, run: RunRow | None, edges: Sequence[str], width: int, glyphs: Glyphs) -> list[Line]:
+def story(
+    row: ExperimentRow, run: RunRow | None, edges: Sequence[str], trials: Sequence[TrialRow], width: int, glyphs: Glyphs
+) -> list[Line]:
     """The search: how it stands, what is best by how much over the untuned learner, why it ended, what to widen."""
     lines: list[Line] = [
         line(
@@ -43,12 +45,25 @@ def story(row: ExperimentRow, run: RunRow | None, edges: Sequence[str], width: i
         )
     )
     if gain is not None:
-        lines.append(line(("untuned  ", "dim"), (f"{words.signed(gain, 4)} better", "ok" if gain > 0 else "dim")))
+        lines += _verdict(row, trials, gain, width)
     if row.stopped:
         lines += _told("ended    ", row.stopped, width, "dim")
     for says in edges:
         lines += _told("edge     ", says, width, "warn")
     return lines
+
+
+def _verdict(row: ExperimentRow, trials: Sequence[TrialRow], gain: float, width: int) -> list[Line]:
+    """The best trial against the untuned one, fold by fold where both have all folds."""
+    if row.best == UNTUNED:
+        return [line(("verdict  ", "dim"), ("no trial is better than the untuned learner yet", "dim"))]
+    best, untuned = (next((one for one in trials if one.number == at), None) for at in (row.best, UNTUNED))
+    sure = gain_over_folds(best, untuned, row.direction) if best and untuned else None
+    if sure is None:
+        return [line(("untuned  ", "dim"), (f"{words.signed(gain, 4)} better", "ok" if gain > 0 else "dim"))]
+    told = f"{'beats' if sure.gain > 0 else 'is behind'} the untuned learner by {words.number(abs(sure.gain), 4)} "
+    told += f"± {words.number(sure.standard_error, 4)} over {sure.folds} folds, better in {sure.better_in}"
+    return _told("verdict  ", told, width, "ok" if sure.gain > 2 * sure.standard_error else "dim")
 
 
 def one(row: ExperimentRow, trial: TrialRow, size: Size, glyphs: Glyphs) -> list[Line]:

@@ -20,6 +20,7 @@ class HealthLooks:
 
     def __init__(self, workspace: Workspace, store: Store, *, every_s: float = LOOK_EVERY_S) -> None:
         self.workspace, self.store, self.every_s = workspace, store, every_s
+        self._gateway = health.Gateway(workspace, time.monotonic)
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._said: dict[str, str] = {}
@@ -27,7 +28,7 @@ class HealthLooks:
     def start(self) -> None:
         """Begin."""
         turns: list[tuple[str, Callable[[], object], float]] = [
-            ("health", lambda: health.look(self.store, self.workspace), self.every_s),
+            ("health", lambda: health.look(self.store, self.workspace, gateway=self._gateway), self.every_s),
             ("notices", lambda: sending.send_waiting(self.store, self.workspace), SEND_EVERY_S),
         ]
         for name, turn, every_s in turns:

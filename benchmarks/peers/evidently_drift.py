@@ -5,7 +5,6 @@ folder, the columns that it calls drifted.
 """
 
 import json
-import resource
 import sys
 import time
 import warnings
@@ -14,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 from evidently import DataDefinition, Dataset, Report
 from evidently.presets import DataDriftPreset
+from peak import peak_bytes
 
 warnings.filterwarnings("ignore")
 
@@ -53,7 +53,7 @@ def main(what: str, reference: str, other: str) -> None:
     begun = time.perf_counter()
     drifted(known, Dataset.from_pandas(window, data_definition=definition(window)))
     seconds = time.perf_counter() - begun
-    print(json.dumps({"seconds": seconds, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+    print(json.dumps({"seconds": seconds, "peak_bytes": peak_bytes()}))
 
 
 if __name__ == "__main__":

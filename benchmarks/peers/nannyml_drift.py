@@ -6,7 +6,6 @@ alert with the defaults, the reference cut into chunks as long as the window.
 """
 
 import json
-import resource
 import sys
 import time
 import warnings
@@ -15,6 +14,7 @@ from typing import Any
 
 import nannyml
 import pandas as pd
+from peak import peak_bytes
 
 warnings.filterwarnings("ignore")
 
@@ -52,7 +52,7 @@ def main(what: str, reference: str, other: str) -> None:
     known = time.perf_counter()
     calculator.calculate(window)
     done = time.perf_counter()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = peak_bytes()
     print(json.dumps({"seconds": done - begun, "check_seconds": done - known, "peak_bytes": peak}))
 
 

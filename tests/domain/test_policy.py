@@ -28,6 +28,7 @@ READY = RetrainState(new_labels=28_000)
         ("auc", READY, NOW + timedelta(minutes=1), False, "acknowledged until"),
         ("auc", READY, NOW, True, "past its limit"),
         ("auc", RetrainState(NOW + timedelta(hours=5), (), 28_000), None, False, "cool-down"),
+        ("auc", RetrainState(NOW + timedelta(days=900), (), 28_000), None, True, "past its limit"),
     ],
 )
 def test_each_rule_says_its_own_reason(

@@ -9,13 +9,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from app.domain.workspace import Workspace
-from app.services import infrastructure, runs, upkeep
+from app.services import infrastructure, registry, runs, upkeep
 from app.services.proposal import propose, write_project
+from app.services.repository import commit_workspace
+from app.services.workspaces import open_project
 from app.store.engine import Store
 from tests.faults.made import counts, rows_csv, written
 from tests.live import Live
@@ -24,8 +27,11 @@ PATIENCE_S = 120.0
 
 
 def make_small(workspace: Workspace, folder: Path) -> None:
-    """The project `one`, as `init` writes it from a small file."""
+    """The project `one`, as `init` writes it from a small file; every version of it may go up."""
     write_project(workspace, "one", propose(written(folder, "a.csv", rows_csv(400))))
+    with workspace.project_file("one").open("a") as stream:
+        stream.write("\n[gates]\nminimum_gain_over_baseline = -1.0\nminimum_gain_over_production = -1.0\n")
+    commit_workspace(workspace, "Every version may go up", "projects/one/project.toml")
 
 
 @contextmanager
@@ -114,26 +120,31 @@ def test_a_pipeline_killed_at_fifteen_moments_is_healed_each_time(
     killed_at_many_moments(store, workspace, tmp_path / "given", 15)
 
 
-@pytest.fixture(scope="module")
-def one(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Live:
+@dataclass(frozen=True)
+class Small(Live):
     """The services, with the project `one`."""
+
+    def pipeline(self) -> str:
+        """Ask the orchestrator for a run of the pipeline over new data."""
+        with (self.workspace.project_folder("one") / "incoming" / "rows" / "rows.csv").open("a") as stream:
+            stream.write(f"{time.time() % 1000:.3f},ulm,1\n")
+        return runs.request(self.store, self.workspace, "one", "pipeline")
+
+    def up_s(self) -> float:
+        """Bring everything up and give the seconds that it took."""
+        begun = time.monotonic()
+        infrastructure.up(self.workspace, timeout_s=PATIENCE_S)
+        return time.monotonic() - begun
+
+
+@pytest.fixture(scope="module")
+def live(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """The session's services, with one project more."""
     make_small(live.workspace, tmp_path_factory.mktemp("given"))
-    return live
+    return Small(live.workspace, live.store)
 
 
-def pipeline_of(live: Live) -> str:
-    """Ask the orchestrator for a run of the pipeline over new data."""
-    with (live.workspace.project_folder("one") / "incoming" / "rows" / "rows.csv").open("a") as stream:
-        stream.write(f"{time.time() % 1000:.3f},ulm,1\n")
-    return runs.request(live.store, live.workspace, "one", "pipeline")
-
-
-def bring_up(live: Live) -> None:
-    """Bring everything up."""
-    infrastructure.up(live.workspace, timeout_s=PATIENCE_S)
-
-
-def wait_for(live: Live, key: str, stage: str | None = None) -> str:
+def wait_for(live: Small, key: str, stage: str | None = None) -> str:
     """The state of a run, once it has ended or has reached a stage."""
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
@@ -144,75 +155,62 @@ def wait_for(live: Live, key: str, stage: str | None = None) -> str:
     raise AssertionError(f"run {key} is {runs.row_of(live.store, key)}")
 
 
-def require_healed(live: Live, key: str) -> str:
+def require_healed(live: Small, key: str) -> str:
     """The run that was under way has ended and says how; the store is clean; a new run completes; gives the state."""
-    bring_up(live)
+    live.up_s()
     state = wait_for(live, key)
     row = runs.row_of(live.store, key)
     assert state in ("completed", "crashed"), row
     assert state == "completed" or (row.error and row.next_step == f"trainmaster runs logs {key}")
     require_clean(live.store, live.workspace)
     assert tasks_in(live.store, "running") == 0
-    assert wait_for(live, pipeline_of(live)) == "completed"
+    assert wait_for(live, live.pipeline()) == "completed"
     return state
 
 
 @pytest.mark.services
 @pytest.mark.parametrize("names", [("worker",), ("orchestrator", "gateway", "watcher")], ids="+".join)
-def test_services_killed_while_a_pipeline_runs_cost_at_most_that_run(one: Live, names: tuple[str, ...]) -> None:
-    bring_up(one)
-    key = pipeline_of(one)
-    wait_for(one, key, "train")
+def test_services_killed_while_a_pipeline_runs_cost_at_most_that_run(live: Small, names: tuple[str, ...]) -> None:
+    live.up_s()
+    key = live.pipeline()
+    wait_for(live, key, "train")
 
-    kill(one, *names)
+    kill(live, *names)
 
-    require_healed(one, key)
+    require_healed(live, key)
 
 
 @pytest.mark.services
-def test_an_acknowledged_promotion_survives_the_death_of_everything(one: Live) -> None:
-    bring_up(one)
-    if not counts(one.workspace)["model_version"]:
-        assert wait_for(one, pipeline_of(one)) == "completed"
-    newest = int(one.store.reader.value("SELECT max(version) FROM model_version"))
+def test_an_acknowledged_promotion_survives_the_death_of_everything(live: Small) -> None:
+    live.up_s()
+    if not counts(live.workspace)["model_version"]:
+        assert wait_for(live, live.pipeline()) == "completed"
+    newest = int(live.store.reader.value("SELECT max(version) FROM model_version"))
     command = [sys.executable, "-m", "app.main", "models", "promote", "one", str(newest), "--reason", "it is better"]
-    command += ["--confirm", "one", "--json", "--workspace", str(one.workspace.root)]
+    command += ["--confirm", "one", "--json", "--workspace", str(live.workspace.root)]
 
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
-    key = pipeline_of(one)
-    wait_for(one, key, "train")
-    os.kill(int(one.store.reader.value("SELECT pid FROM lease WHERE key = :key", {"key": key})), signal.SIGKILL)
-    kill(one, "supervisor", *infrastructure.SERVICES)
+    key = live.pipeline()
+    wait_for(live, key, "train")
+    os.kill(int(live.store.reader.value("SELECT pid FROM lease WHERE key = :key", {"key": key})), signal.SIGKILL)
+    kill(live, "supervisor", *infrastructure.SERVICES)
 
     assert done.returncode == 0, done.stderr
-    assert require_healed(one, key) == "crashed"
-    kept = one.store.reader.rows(
-        "SELECT v.version FROM model_version v JOIN deployment d ON d.version_id = v.id AND d.state = 'active' "
-        "WHERE v.stage = 'production'"
-    )
-    assert [row["version"] for row in kept] == [newest]
+    assert require_healed(live, key) == "crashed"
+    assert production(live) == [newest]
 
 
 @pytest.mark.services
-def test_a_control_room_that_is_killed_takes_nothing_with_it(one: Live) -> None:
-    bring_up(one)
-    pids = {each.service: each.pid for each in infrastructure.status(one.store)}
-    leader, follower = pty.openpty()
-    screen = subprocess.Popen(
-        [sys.executable, "-m", "app.main", "--workspace", str(one.workspace.root)],
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "36"},
-        start_new_session=True,
-    )
-    os.close(follower)
+def test_a_control_room_that_is_killed_takes_nothing_with_it(live: Small) -> None:
+    live.up_s()
+    pids = {one.service: one.pid for one in infrastructure.status(live.store)}
+    leader, screen = control_room(live)
     try:
         assert b"Overview" in read_until(leader, b"Overview")
         os.write(leader, b"3")
         assert b"pipeline" in read_until(leader, b"pipeline")
-        key = pipeline_of(one)
-        wait_for(one, key, "train")
+        key = live.pipeline()
+        wait_for(live, key, "train")
         os.kill(screen.pid, signal.SIGKILL)
         screen.wait(10)
     finally:
@@ -220,18 +218,107 @@ def test_a_control_room_that_is_killed_takes_nothing_with_it(one: Live) -> None:
         screen.wait(10)
         os.close(leader)
 
-    assert wait_for(one, key) == "completed"
-    assert {each.service: each.pid for each in infrastructure.status(one.store)} == pids
-    require_healed(one, key)
+    assert wait_for(live, key) == "completed"
+    assert {one.service: one.pid for one in infrastructure.status(live.store)} == pids
+    require_healed(live, key)
 
 
-def kill(live: Live, *names: str) -> None:
+def promoted(live: Small) -> int:
+    """The version in production, brought there when none is."""
+    live.up_s()
+    if not counts(live.workspace)["model_version"]:
+        assert wait_for(live, live.pipeline()) == "completed"
+    if production(live) == []:
+        newest = int(live.store.reader.value("SELECT max(version) FROM model_version"))
+        project = open_project(live.workspace, "one")
+        registry.promote_here(live.store, project, "one", newest, by="ana", reason="first", typed_name="one")
+    (version,) = production(live)
+    return version
+
+
+def production(live: Small) -> list[int]:
+    """What serves, where stage and deployment agree."""
+    rows = live.store.reader.rows(
+        "SELECT v.version FROM model_version v JOIN deployment d ON d.version_id = v.id AND d.state = 'active' "
+        "WHERE v.stage = 'production'"
+    )
+    return [int(row["version"]) for row in rows]
+
+
+@pytest.mark.faults
+def test_a_gateway_that_is_killed_answers_the_same_again(live: Small) -> None:
+    version = promoted(live)
+    confirmed = [registry.confirm(live.store, live.workspace, "one", version, wait_s=PATIENCE_S)]
+
+    for _ in range(3):
+        kill(live, "gateway")
+        until = time.monotonic() + PATIENCE_S
+        found = None
+        while (found is None or found.equal is not True) and time.monotonic() < until:
+            found = registry.confirm(live.store, live.workspace, "one", version)
+        confirmed += [found] if found is not None else []
+
+    assert [one.equal for one in confirmed] == [True] * 4
+    require_clean(live.store, live.workspace)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("moment_s", [0.0, 0.3, 1.5])
+def test_a_control_room_killed_during_its_promotion_leaves_one_whole_version(live: Small, moment_s: float) -> None:
+    before = promoted(live)
+    assert wait_for(live, live.pipeline()) == "completed"
+    newest = int(live.store.reader.value("SELECT max(version) FROM model_version"))
+    asked = "SELECT key FROM run WHERE flow = 'deploy' AND parameters LIKE '%from the keyboard%' ORDER BY id DESC"
+    known = len(live.store.reader.rows(asked))
+    leader, screen = control_room(live)
+    try:
+        assert b"Overview" in read_until(leader, b"Overview")
+        os.write(leader, b"5")
+        assert b"Versions of one" in read_until(leader, b"Versions of one")
+        os.write(leader, b"p")
+        assert b"What changes" in read_until(leader, b"What changes")
+        for keys in (b"\t", b"from the keyboard", b"\r", b"one", b"\t", b"\r"):
+            os.write(leader, keys)
+            time.sleep(0.3)
+        time.sleep(moment_s)
+        os.kill(screen.pid, signal.SIGKILL)
+        screen.wait(10)
+    finally:
+        screen.kill()
+        screen.wait(10)
+        os.close(leader)
+
+    runs_asked = live.store.reader.rows(asked)
+    assert len(runs_asked) in (known, known + 1)
+    if len(runs_asked) > known:  # it was asked for: it is carried out without the screen
+        assert wait_for(live, runs_asked[0]["key"]) == "completed"
+    assert production(live) == [newest if len(runs_asked) > known else before]
+    assert moment_s == 0.0 or len(runs_asked) == known + 1
+    require_clean(live.store, live.workspace)
+
+
+def kill(live: Small, *names: str) -> None:
     """Kill services, with no chance to clean up."""
     victims = [infrastructure.process_of(live.store, name) for name in names]
     assert all(victims)
     for victim in victims:
         if victim is not None:
             os.kill(victim.pid, signal.SIGKILL)
+
+
+def control_room(live: Small) -> "tuple[int, subprocess.Popen[bytes]]":
+    """The control room on a terminal of its own: our end of it, and the process."""
+    leader, follower = pty.openpty()
+    screen = subprocess.Popen(
+        [sys.executable, "-m", "app.main", "--workspace", str(live.workspace.root)],
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "36"},
+        start_new_session=True,
+    )
+    os.close(follower)
+    return leader, screen
 
 
 def read_until(leader: int, wanted: bytes) -> bytes:

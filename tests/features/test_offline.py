@@ -1,6 +1,7 @@
 """The offline store: versions, odd names, and a publisher that dies at any moment."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -9,11 +10,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
-from app.domain.errors import BadInput, Damaged
+from app.domain.errors import BadInput, Damaged, Unavailable
 from app.features.offline import find, newest_version, parts_now, publish, publish_parts, read, storable
 from app.features.retention import compact, removable, remove
 
@@ -216,6 +218,25 @@ def test_a_reader_during_many_publishes_sees_no_torn_state(tmp_path: Path, publi
 
     assert seen == sorted(seen)
     assert len(set(seen)) > 5
+
+
+def test_a_disk_without_room_leaves_the_old_version_and_the_next_publish_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "view"
+    rows = np.random.default_rng(7).random(60_000)  # half a megabyte that no compression makes small
+    old = publish(folder, pd.DataFrame({"id": rows}), digest="old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))
+    try:
+        with pytest.raises(Unavailable, match="no room for the features"):
+            publish(folder, pd.DataFrame({"id": rows[::-1]}), digest="new")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert (newest_version(folder), find(folder, "new")) == (old, None)
+    assert read(folder, old)["id"].to_pylist() == rows.tolist()
+    new = publish(folder, pd.DataFrame({"id": rows[::-1]}), digest="new")
+    assert read(folder, new)["id"].to_pylist() == rows[::-1].tolist()
 
 
 def test_files_of_dropped_versions_go_and_those_of_a_publish_that_goes_on_stay(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.domain.errors import Damaged, NotFound
+from app.domain.errors import Damaged, NotFound, Unavailable
 from app.features.online import OnlineRow, OnlineStore, OnlineView, RowSet
 from app.features.online_sqlite import SqliteOnline
 from tests.postgres import Postgres
@@ -133,6 +133,27 @@ def test_a_file_that_is_no_store_is_named_with_the_way_out(tmp_path: Path) -> No
         online.views("p")
 
     assert "features materialize" in str(caught.value.next_step)
+
+
+def test_a_full_disk_leaves_the_rows_that_were_online(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    online, connect = SqliteOnline(tmp_path / "online.db"), SqliteOnline._connect
+    online.publish("p", [RowSet(view("v", 1), rows(1))], now=NOW)
+
+    def small(self: SqliteOnline, *, writes: bool) -> sqlite3.Connection:
+        connection = connect(self, writes=writes)
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count={pages + 5}").close()
+        return connection
+
+    with monkeypatch.context() as patch, pytest.raises(Unavailable, match="the disk is full; nothing was written"):
+        patch.setattr(SqliteOnline, "_connect", small)
+        online.publish("p", [RowSet(view("v", 2), rows(2, 50_000))], now=NOW)
+
+    about, found = online.read("p", "v", ["k00007"], 0)
+    assert (about.feature_set, found) == (1, [OnlineRow((1.0, 1.0), None, None, "served")])
+    online.publish("p", [RowSet(view("v", 3), rows(3, 50_000))], now=NOW)
+    assert online.read("p", "v", ["k49999"], 0)[1] == [OnlineRow((3.0, 3.0), None, None, "served")]
+    online.close()
 
 
 def test_a_file_of_another_format_is_made_again(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,11 +14,13 @@ from sqlmodel import col
 
 from app.domain.ids import new_key
 from app.domain.project.serving import Serving
-from app.domain.states import RolloutState
+from app.domain.states import RolloutState, Stage
 from app.gateway.app import Gateway
+from app.learning.package import Package
 from app.services.serving.rollouts import tally_of
+from app.services.upkeep import heal
 from app.store.engine import Store
-from app.store.tables import Deployment, Rollout
+from app.store.tables import Alert, AuditEvent, Deployment, ModelVersion, Rollout
 from tests.gateway.conftest import RECORD, Promote, package
 
 Begin = Callable[..., int]
@@ -133,10 +136,6 @@ async def test_a_candidate_that_errs_is_let_go_of_at_once_and_no_request_fails(
 ) -> None:
     rollout = begin(0.9, RolloutState.CANARY, canary_share=1.0, canary_minutes=1, minimum_requests=100)
     trial = gateway.comparing.trials["flight-delay"]
-
-    def broken(*_: Any) -> Any:
-        raise RuntimeError("broken")
-
     monkeypatch.setattr(trial, "_predicted", broken)
     answers = [(await client.post("/predict/flight-delay", json=RECORD)) for _ in range(5)]
     await asyncio.to_thread(gateway.comparing.turn)
@@ -174,3 +173,139 @@ async def test_when_production_moves_the_trial_ends_here(gateway: Gateway, begin
 
     assert gateway.comparing.trials == {}
     assert gateway.routes[b"/predict/flight-delay"].trial is None
+
+
+@pytest.fixture
+def watched(store: Store, promote: Promote, gateway: Gateway) -> Begin:
+    """Version 2 has just taken the place of version 1 (answers 0.3), which stands by."""
+
+    def started(candidate: Package, **limits: Any) -> int:
+        before = promote(1, package(0.3))
+        gateway.models.look()
+        after, moment = promote(2, candidate), datetime.now(UTC)
+        with store.write() as session:
+            for version, stage in ((before, Stage.ARCHIVED), (after, Stage.PRODUCTION)):
+                session.get_one(ModelVersion, version).stage = stage
+            active = session.execute(select(Deployment).where(col(Deployment.state) == "active")).scalars().one()
+            row = Rollout(
+                key=new_key(),
+                project_id=active.project_id,
+                version_id=after,
+                baseline_id=before,
+                state=RolloutState.WATCH,
+                limits=Serving(**limits).model_dump_json(),
+                began_at=moment,
+                stage_at=moment,
+                watched_until=moment + timedelta(minutes=10),
+            )
+            session.add(row)
+            session.flush()
+            made = row.id or 0
+        gateway.models.look()
+        return made
+
+    return started
+
+
+def broken(*_: Any, **__: Any) -> Any:
+    """A model that cannot answer."""
+    raise RuntimeError("broken")
+
+
+def require_returned(store: Store, gateway: Gateway, rollout: int, why: str) -> None:
+    """Version 1 is in production again, by the gateway, with its reason in row, audit log and alert."""
+    gateway.models.look()
+    with store.read() as session:
+        row = session.get_one(Rollout, rollout)
+        event = session.execute(select(AuditEvent).where(col(AuditEvent.action) == "model.returned")).scalars().one()
+        alert = session.execute(select(Alert)).scalars().one()
+        stages = {one.version: one.stage for one in session.execute(select(ModelVersion)).scalars()}
+    assert row.state is RolloutState.FAILED
+    assert why in row.says
+    assert (event.actor, event.subject) == ("gateway", "model:flight-delay/1")
+    assert why in event.reason
+    assert (alert.signal, str(alert.severity)) == ("serving.returned", "critical")
+    assert why in alert.says
+    assert stages == {1: Stage.PRODUCTION, 2: Stage.ARCHIVED}
+    assert gateway.comparing.trials == {}
+    assert gateway.routes[b"/predict/flight-delay"].deployment.version == 1
+    assert b'trainmaster_gateway_returns_total{project="flight-delay"} 1.0' in gateway.metrics.text()
+
+
+async def test_after_a_switch_what_the_new_version_cannot_answer_the_old_one_does_and_takes_over(
+    client: httpx.AsyncClient, gateway: Gateway, store: Store, watched: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rollout = watched(package(0.9))
+    new, hot = gateway.models.current["flight-delay"], gateway.routes[b"/predict/flight-delay"]
+    first = await client.post("/predict/flight-delay", json=RECORD)
+
+    monkeypatch.setattr(new.model, "predict", broken)
+    monkeypatch.setattr(hot, "scorer", broken)
+    answers = [await client.post("/predict/flight-delay", json=RECORD) for _ in range(5)]
+    in_the_lane = gateway.at_once(hot, json.dumps(RECORD).encode(), [])
+    await asyncio.to_thread(gateway.comparing.turn)
+
+    assert first.json()["version"] == 2
+    assert [(answer.status_code, answer.json()["version"]) for answer in answers] == [(200, 1)] * 5
+    assert {round(answer.json()["predictions"][0], 6) for answer in answers} == {0.3}
+    assert in_the_lane is None
+    require_returned(store, gateway, rollout, "errors")
+    assert (await client.post("/predict/flight-delay", json=RECORD)).json()["version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [({"maximum_disagreement": 0.2}, "disagreement: 100.0%"), ({"maximum_latency_ratio": 1.5}, "latency")],
+    ids=("disagreement", "latency"),
+)
+async def test_after_a_switch_disagreement_and_slowness_send_it_back(
+    client: httpx.AsyncClient, gateway: Gateway, store: Store, watched: Begin, limits: dict[str, float], why: str
+) -> None:
+    rollout = watched(package(0.9), minimum_requests=10, **limits)
+    trial = gateway.comparing.trials["flight-delay"]
+    if "maximum_latency_ratio" in limits:
+
+        def slow(_records: Any) -> list[float]:
+            time.sleep(0.004)
+            return [0.9]
+
+        trial._askers = {True: lambda _records: [0.3], False: slow}  # type: ignore[dict-item]
+
+    for _ in range(12):
+        await client.post("/predict/flight-delay", json=RECORD)
+    await asyncio.to_thread(gateway.comparing.turn)
+
+    require_returned(store, gateway, rollout, why)
+
+
+async def test_a_version_that_the_gateway_cannot_load_after_its_switch_is_sent_back(
+    client: httpx.AsyncClient, gateway: Gateway, store: Store, watched: Begin
+) -> None:
+    rollout = watched(package(0.9, canary_answer=0.5))
+
+    answer = (await client.post("/predict/flight-delay", json=RECORD)).json()
+
+    assert answer["version"] == 1
+    require_returned(store, gateway, rollout, "stored canary answers")
+
+
+async def test_a_version_that_does_well_stays_and_the_old_one_is_let_go_of_in_time(
+    client: httpx.AsyncClient, gateway: Gateway, store: Store, watched: Begin
+) -> None:
+    rollout = watched(package(0.3), minimum_requests=10, maximum_disagreement=0.2)
+    for _ in range(20):
+        await client.post("/predict/flight-delay", json=RECORD)
+    await asyncio.to_thread(gateway.comparing.turn)
+    with store.write() as session:
+        tally = tally_of(session, rollout, RolloutState.WATCH)
+        session.get_one(Rollout, rollout).watched_until = datetime.now(UTC) - timedelta(seconds=1)
+    gateway.models.look()
+
+    healed = heal(store)
+
+    assert (tally.requests, tally.errors, tally.rows, tally.agreed) == (20, 0, 20, 20)
+    assert gateway.comparing.trials == {}
+    assert [one.says.partition(", p95")[0] for one in healed] == ["watch: 20 requests, 0 errors, agreement 100.0%"]
+    with store.read() as session:
+        assert session.get_one(Rollout, rollout).state is RolloutState.PASSED
+    assert (await client.post("/predict/flight-delay", json=RECORD)).json()["version"] == 2

@@ -51,8 +51,8 @@ def text_of(lightgbm: Any, rows: Any, target: Any, weight: Any, parameters: dict
 @pytest.mark.parametrize("form", ["matrix", "arrow"])
 @pytest.mark.parametrize(
     ("objective", "classes"),
-    [("binary", 2), ("multiclass", 3), ("regression", 0)],
-    ids=["binary", "multi", "regression"],
+    [("binary", 2), ("multiclass", 3), ("regression", 0), ("quantile", 0)],
+    ids=["binary", "multi", "regression", "quantile"],
 )
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 def test_the_model_text_is_that_of_the_package(form: str, objective: str, classes: int, weighted: bool) -> None:
@@ -69,7 +69,8 @@ def test_the_model_text_is_that_of_the_package(form: str, objective: str, classe
     if form == "arrow":
         numbers = [pa.array(matrix[:, 0]), pa.array(matrix[:, 1], mask=np.isnan(matrix[:, 1]))]
         rows = pa.table([*numbers, pa.array(matrix[:, 2].astype(np.int32))], names=["f0", "f1", "f2"])
-    parameters = {**SETTINGS, "objective": objective} | ({"num_class": classes} if objective == "multiclass" else {})
+    more: dict[str, dict[str, object]] = {"multiclass": {"num_class": classes}, "quantile": {"alpha": 0.9}}
+    parameters = {**SETTINGS, "objective": objective, **more.get(objective, {})}
 
     bins = make_dataset(rows, target, parameters=parameters, categories=[2], weight=weight)
     trees = Ensemble(bins, None, parameters)

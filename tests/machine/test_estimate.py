@@ -20,17 +20,26 @@ from app.machine.estimate import (
 @given(st.integers(10_000, 5_000_000), st.integers(10, 2000))
 def test_a_fit_whose_rounds_grow_with_the_rows_is_foretold_exactly(rows: int, rounds: int) -> None:
     def seconds(n: int, r: int) -> float:
-        return r * (0.002 + 3e-8 * n)
+        return 4e-6 * n + r * (0.002 + 3e-7 * n)
 
-    fits = [SmallFit(Shape(n, 10, 5, 1), seconds(n, 5)) for n in (1000, 6000)]
+    fits = [SmallFit(Shape(n, 10, r, 1), seconds(n, r)) for n in (1000, 6000) for r in (5, 20)]
 
     assert by_small_fits(fits, Shape(rows, 10, rounds, 1), 0.0) == pytest.approx(seconds(rows, rounds), rel=1e-6)
 
 
 def test_a_noisy_small_fit_never_foretells_no_time_at_all() -> None:
-    fits = [SmallFit(Shape(1000, 10, 5, 1), 0.3), SmallFit(Shape(6000, 10, 5, 1), 0.2)]  # the first one was disturbed
+    disturbed = {(1000, 5): 0.4, (1000, 20): 0.3, (6000, 5): 0.2, (6000, 20): 0.2}
+    fits = [SmallFit(Shape(n, 10, r, 1), seconds) for (n, r), seconds in disturbed.items()]
 
-    assert by_small_fits(fits, Shape(1_000_000, 10, 300, 1), 0.0) > 30
+    assert by_small_fits(fits, Shape(1_000_000, 10, 300, 1), 0.0) > 0.5
+
+
+def test_a_busy_machine_makes_the_fit_longer() -> None:
+    fits = [SmallFit(Shape(n, 10, r, 1), 1e-6 * n * r) for n in (1000, 6000) for r in (5, 20)]
+
+    alone, beside = (by_small_fits(fits, Shape(50_000, 10, 100, 2), 0.0, slowdown) for slowdown in (1.0, 3.0))
+
+    assert beside == pytest.approx(3 * alone)
 
 
 def test_earlier_runs_of_the_same_shape_count_more_than_small_ones() -> None:

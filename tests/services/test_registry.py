@@ -16,10 +16,10 @@ from app.domain.errors import Damaged, Refused
 from app.domain.states import DeploymentState, Stage
 from app.domain.workspace import Workspace
 from app.learning.loader import LoadedModel
-from app.services import registry
-from app.services.registry import smoking
+from app.services import registry, serving
+from app.services.registry import smoking, switching
 from app.services.running import running
-from app.services.workspaces import OpenProject
+from app.services.workspaces import OpenProject, open_project
 from app.store import audit
 from app.store.engine import Store
 from app.store.tables import AuditEvent, Deployment, LineageEdge, ModelVersion, Run, StageTransition
@@ -252,13 +252,27 @@ def test_after_a_rollback_the_gateway_gives_the_stored_bytes_within_two_seconds(
     assert time.monotonic() - begun < 2
 
 
+RECORD = {"hour": 20, "wind": 30, "carrier": "UA"}
+
+
+def answering(store: Store, workspace: Workspace, version: int) -> object:
+    """What the gateway says of a record, once a version answers."""
+    deadline = time.monotonic() + 60
+    while registry.confirm(store, workspace, "late", version).equal is not True:
+        assert time.monotonic() < deadline
+    answer = serving.ask(workspace, "late", [RECORD])
+    return answer["version"], answer["predictions"]
+
+
 @pytest.mark.services
-def test_a_smoke_test_that_fails_leaves_the_pointer_and_the_answers_unchanged(
-    store: Store, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+def test_a_smoke_test_and_a_switch_that_fail_leave_the_pointer_and_the_answers_unchanged(
+    store: Store, workspace: Workspace, gateway: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = make_project(workspace, PROJECT.replace("server_smoke = false", "server_smoke = true"))
+    project = make_project(workspace)
     register_versions(store, project, 2)
-    first = promote(store, project, 1)
+    promote(store, project, 1)
+    project = make_project(workspace, PROJECT.replace("server_smoke = false", "server_smoke = true"))
+    answered = answering(store, workspace, 1)
     with store.read() as session:
         before = session.execute(select(Deployment)).scalars().all()
     stored = smoking._post
@@ -269,13 +283,22 @@ def test_a_smoke_test_that_fails_leaves_the_pointer_and_the_answers_unchanged(
         assert isinstance(answers, list)
         return status, {**answer, "predictions": [answers[0] + 1e-9, *answers[1:]]}
 
-    monkeypatch.setattr(smoking, "_post", wrong)
-    with pytest.raises(Refused, match="smoke test: the server's answers differ"):
+    with monkeypatch.context() as patched, pytest.raises(Refused, match="smoke test: the server's answers differ"):
+        patched.setattr(smoking, "_post", wrong)
         promote(store, project, 2)
+    make_project(workspace)
 
-    assert first.version == 1
+    def half(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="the disk is full"):
+        patched.setattr(switching, "_point", half)
+        promote(store, open_project(workspace, "late"), 2)
+
+    assert answering(store, workspace, 1) == answered
     assert stages(store) == {1: Stage.PRODUCTION, 2: Stage.STAGING}
     with store.read() as session:
         after = session.execute(select(Deployment)).scalars().all()
-    assert [row.state for row in after] == [*(row.state for row in before), DeploymentState.FAILED]
-    assert "smoke" in after[-1].verdict
+    assert [row.state for row in after] == [*(row.state for row in before), *[DeploymentState.FAILED] * 2]
+    assert "smoke" in after[-2].verdict
+    assert "the disk is full" in after[-1].verdict

@@ -54,7 +54,7 @@ class Hook(Section):
 
 
 class Health(Section):
-    """Limits of what is not data: machine, runs, CI, freshness, age and the monitor itself."""
+    """Limits of what is not data: machine, runs, CI, freshness, serving, age and the monitor itself."""
 
     cpu_percent: float = Field(default=98.0, gt=0, le=100)
     memory_percent: float = Field(default=95.0, gt=0, le=100)
@@ -69,6 +69,9 @@ class Health(Section):
     source_late_factor: float = Field(default=3.0, gt=1)
     features_behind_hours: float = Field(default=24.0, gt=0)
     monitor_behind_hours: float = Field(default=24.0, gt=0)
+    serving_errors_percent: float = Field(default=1.0, gt=0, le=100)
+    serving_p99_s: float = Field(default=1.0, gt=0)
+    serving_queued_rows: float = Field(default=50_000, gt=0)
     heartbeat_s: float = Field(default=60.0, gt=0)
     tolerated_fall: Share = 0.03
 

@@ -31,7 +31,9 @@ class Monitoring(Section):
     limits: dict[str, float] = Field(default_factory=dict, strict=False)
     minimum_rows: int = Field(default=200, ge=1)
     false_alarm_rate: float = Field(default=0.01, gt=0, le=0.5)
-    alarm_on: tuple[str, ...] = Field(default=("psi", "missing", "new_categories", "range"), strict=False)
+    alarm_on: tuple[str, ...] = Field(
+        default=("psi", "wasserstein", "missing", "new_categories", "range"), strict=False
+    )
 
     @field_validator("limits", mode="before")
     @classmethod

@@ -26,7 +26,7 @@ MODULES = {
     "hist": "hist:Hist",
     "mlp": "mlp:Mlp",
     "dummy": "dummy:Dummy",
-    "naive": "naive:NaiveBaseline",
+    "naive": "baseline:NaiveBaseline",
 }
 POINTS = 20
 SHOWN_S = 0.5
@@ -125,24 +125,22 @@ def curve_metrics(question: Question, truth: Floats, predicted: Floats) -> dict[
 
 
 def quick_auc(truth: Floats, score: Floats) -> float:
-    """Area under the ROC curve with one sort and no weights, a millisecond for 25,000 rows; NaN without both classes.
+    """Area under the ROC curve without weights: twenty times a trial it must cost nothing; NaN without both classes.
+
+    Each class is sorted alone (numpy does so in vector registers, which it does not for `argsort`), and the smaller one
+    is looked up in the other (Mann and Whitney 1947); ties count half.
 
     >>> quick_auc(np.array([0.0, 1.0, 1.0]), np.array([0.5, 0.5, 0.9]))
     0.75
     """
-    order = np.argsort(score)
-    ordered, positive = score[order], truth[order] == 1
-    ones = int(positive.sum())
-    zeros = len(truth) - ones
-    if ones == 0 or zeros == 0:
+    positive = truth == 1
+    ones, zeros = np.sort(score[positive]), np.sort(score[~positive])
+    if len(ones) == 0 or len(zeros) == 0:
         return float("nan")
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    ends = np.append(starts[1:], len(ordered))
-    hits = np.add.reduceat(positive, starts, dtype=np.int64)
-    ranks = (
-        float((hits * (starts + ends + 1)).sum()) / 2
-    )  # of ties: the mean of their ranks; no BLAS, whose threads spin
-    return (ranks - ones * (ones + 1) / 2) / (ones * zeros)
+    pairs = len(ones) * len(zeros)
+    few, many = (ones, zeros) if len(ones) <= len(zeros) else (zeros, ones)
+    below = int(np.searchsorted(many, few, "left").sum()) + int(np.searchsorted(many, few, "right").sum())
+    return (below if few is ones else 2 * pairs - below) / (2 * pairs)
 
 
 def log_loss(truth: Floats, predicted: Floats) -> float:

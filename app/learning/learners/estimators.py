@@ -1,5 +1,7 @@
 """What the scikit-learn learners share: a preparation of their own, one fit, and a Pipeline of both as the model."""
 
+import functools
+import sys
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -39,6 +41,10 @@ class Estimator(Method):
     def begin(self, ready: "Ready", learner: Learner, threads: int) -> Growing:
         """Begin a fit."""
         return OneFit(self, ready, learner, threads)
+
+    def stored(self, estimator: Any, rows: Rows) -> Any:
+        """What is kept of a fitted estimator: itself, or the same as an estimator of scikit-learn."""
+        return estimator
 
     def values(self, learner: Learner, **defaults: object) -> dict[str, Any]:
         """Hyperparameters: the defaults and what the project sets."""
@@ -105,9 +111,10 @@ class OneFit(Growing):
 
     def content(self) -> bytes:
         """Preprocessing and estimator as skops, the same whatever the number of threads was."""
-        if "n_jobs" in self.estimator.get_params():
-            self.estimator.set_params(n_jobs=None)
-        return dump(self.ready.model(self.estimator))
+        kept = self.ready.method.stored(self.estimator, self.ready.rows)
+        if "n_jobs" in kept.get_params():
+            kept.set_params(n_jobs=None)
+        return dump(self.ready.model(kept))
 
 
 def weights_of(rows: Rows) -> dict[str, Floats]:
@@ -120,12 +127,11 @@ def learning(kind: str, threads: int = 1) -> Iterator[None]:
     """Fit in here: no warnings on the terminal, threads as told, BLAS on one; errors become BadInput."""
     import warnings
 
-    from threadpoolctl import threadpool_limits
-
+    pools = _thread_pools(len(sys.modules))
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            with threadpool_limits(1, "blas"), threadpool_limits(threads, "openmp"):
+            with pools.limit(limits=1, user_api="blas"), pools.limit(limits=threads, user_api="openmp"):
                 yield
     except (TrainmasterError, MemoryError):
         raise
@@ -135,6 +141,14 @@ def learning(kind: str, threads: int = 1) -> Iterator[None]:
             where="project.toml [learner]",
             next_step="correct learner.parameters, or choose another learner.kind",
         ) from error
+
+
+@functools.lru_cache(maxsize=1)
+def _thread_pools(_modules: int) -> Any:
+    """The thread pools of the libraries that are loaded, looked for again once more modules are."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def classification(task: Task) -> bool:

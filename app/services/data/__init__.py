@@ -2,7 +2,7 @@
 
 from app.services.data.agreeing import Agreed, agree, agreement_of, require_agreement
 from app.services.data.comparing import SnapshotsCompared, compare_snapshots
-from app.services.data.freshness import Stale, stale_sources
+from app.services.data.freshness import source_ages
 from app.services.data.importing import Imported, import_file
 from app.services.data.ingesting import ingest, plan_ingest
 from app.services.data.profiles import Profiled, profile_of
@@ -41,7 +41,6 @@ __all__ = [
     "SnapshotInfo",
     "SnapshotsCompared",
     "SourceState",
-    "Stale",
     "Tested",
     "TicketMoved",
     "agree",
@@ -65,8 +64,8 @@ __all__ = [
     "reveal",
     "set_secret",
     "snapshot_bytes",
+    "source_ages",
     "source_states",
-    "stale_sources",
     "take_ticket",
     "try_source",
 ]

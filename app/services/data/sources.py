@@ -1,12 +1,14 @@
 """The declared sources with what the store has of them: freshness and watermark."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from app.domain.errors import TrainmasterError
 from app.domain.project.connections import SourceKind
 from app.domain.workspace import Workspace
+from app.services.data.freshness import source_ages
 from app.services.workspaces import now, open_project, project_names
+from app.store.moments import parse_utc
 from app.store.queries import data
 from app.store.reader import Reader
 
@@ -15,7 +17,8 @@ from app.store.reader import Reader
 class SourceState:
     """A declared source; `watermark` is where the next extract begins, or the newest time in files and objects.
 
-    `age_s` are the seconds since the last snapshot; `digest` is that of the last snapshot.
+    `age_s` are the seconds since the last snapshot; `digest` is that of the last snapshot. `newest_age_h` are the hours
+    since the newest row, of which the contract allows `max_age_h`; `is_stale` says that they are more.
     """
 
     project: str
@@ -32,6 +35,9 @@ class SourceState:
     refreshed_at: str | None = None
     age_s: float | None = None
     digest: str | None = None
+    newest_age_h: float | None = None
+    max_age_h: float | None = None
+    is_stale: bool = False
 
     @property
     def age(self) -> str:
@@ -40,6 +46,11 @@ class SourceState:
             return ""
         hours = self.age_s / 3600
         return f"{self.age_s:.0f} s" if hours < 0.1 else f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.0f} d"
+
+    @property
+    def freshness(self) -> str:
+        """Whether the newest row is as young as the contract asks, for people; nothing where it asks for nothing."""
+        return "" if self.max_age_h is None else f"stale, > {self.max_age_h:g} h" if self.is_stale else "fresh"
 
 
 def source_states(reader: Reader, workspace: Workspace, *, project: str | None = None) -> list[SourceState]:
@@ -51,36 +62,37 @@ def source_states(reader: Reader, workspace: Workspace, *, project: str | None =
         if project not in (None, name):
             continue
         try:
-            sources = open_project(workspace, name).file.sources
+            file = open_project(workspace, name).file
         except TrainmasterError:
             if project is not None:
                 raise
             continue
-        for source, declared in sources.items():
+        ages = source_ages(reader, file, at=moment)
+        for source, declared in file.sources.items():
             polled = declared.watch and declared.kind is not SourceKind.FILES
             every = declared.every_minutes if polled else None
-            state = SourceState(name, source, declared.kind.value, declared.place, every)
+            age = ages[source]
+            state = SourceState(
+                name, source, declared.kind.value, declared.place, every,
+                newest_age_h=age.age_h, max_age_h=age.limit_h, is_stale=age.is_stale,
+            )  # fmt: skip
             row = kept.get((name, source))
             states.append(state if row is None else _with(state, row, moment))
     return states
 
 
 def _with(state: SourceState, row: data.SourceRow, moment: datetime) -> SourceState:
-    taken = datetime.fromisoformat(row.refreshed_at.replace("Z", "+00:00")).astimezone(UTC)
+    taken = parse_utc(row.refreshed_at)
     incremental = state.kind in (SourceKind.SQL, SourceKind.STREAM)
-    return SourceState(
-        state.project,
-        state.source,
-        state.kind,
-        state.place,
-        state.every_minutes,
-        row.snapshots,
-        row.files,
-        row.rows,
-        row.quarantined,
-        row.watermark if incremental else row.newest,
-        row.newest,
-        row.refreshed_at,
-        max(0.0, (moment - taken).total_seconds()),
-        row.digest,
+    return replace(
+        state,
+        snapshots=row.snapshots,
+        files=row.files,
+        rows=row.rows,
+        quarantined=row.quarantined,
+        watermark=row.watermark if incremental else row.newest,
+        newest=row.newest,
+        refreshed_at=row.refreshed_at,
+        age_s=max(0.0, (moment - taken).total_seconds()),
+        digest=row.digest,
     )

@@ -1,10 +1,12 @@
 """Reading the online store: what is known of an entity now, and the row that a model wants of it."""
 
+import itertools
+import operator
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import NamedTuple, Self
 
 from app.domain.errors import BadInput, NotFound
 from app.domain.text import visible
@@ -43,8 +45,7 @@ class EntityRow:
     published_at: str
 
 
-@dataclass(frozen=True)
-class ModelRows:
+class ModelRows(NamedTuple):
     """Rows in the order of a signature's features: numbers, texts, None for missing.
 
     `version` is the feature set that they come from; `absent` names for each row the views that said nothing. `seen`
@@ -81,11 +82,13 @@ class ModelRows:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Which column of which view stands where in a row."""
+    """Which column of which view stands where in a row: `pick` takes them out of the views' values in one line."""
 
     signature: Signature
+    names: tuple[str, ...]
     views: tuple[str, ...]
-    places: tuple[tuple[int, int], ...]
+    nothing: tuple[tuple[None, ...], ...]
+    pick: Callable[[Sequence[Value]], tuple[Value, ...]]
     needed: frozenset[str]
     histories: frozenset[str]
 
@@ -165,11 +168,7 @@ class OnlineReader:
         moment = micros(at or now())
 
         def work(read: Read) -> ModelRows:
-            about = self._views.get(project) or self.views(project)
-            layout = self._layout(project, signature, about)
-            whole: Sequence[Mapping[str, object]] = entities
-            if not all(layout.needed <= one.keys() for one in entities):
-                whole = self._completed(read, project, about, entities, moment, layout.views)
+            whole = entities if complete else self._completed(read, project, about, entities, moment, layout.views)
             found, versions = [], []
             for name in layout.views:
                 one, rows = _rows_of(read, project, about[name], whole, moment)
@@ -177,16 +176,15 @@ class OnlineReader:
                     raise _Republished
                 found.append(rows)
                 versions.append(one.feature_set)
-            lines, absent, seen = [], [], list(zip(*found, strict=True))
-            for rows_said in seen:
-                said = [row.values if row is not None else () for row in rows_said]
-                absent.append(tuple(name for name, row in zip(layout.views, said, strict=True) if not row))
-                lines.append(tuple(row[column] if (row := said[view]) else None for view, column in layout.places))
-            version = min(versions, default=0)
-            return ModelRows(lines, signature.names, version, absent, layout.views, seen, moment, layout.histories)
+            return _arranged(layout, list(zip(*found, strict=True)), min(versions, default=0), moment)
 
         while True:
+            about = self._views.get(project) or self.views(project)
+            layout = self._layout(project, signature, about)
+            complete = all(layout.needed <= one.keys() for one in entities)
             try:
+                if complete and len(layout.views) == 1:  # one query: it needs no transaction around it
+                    return work(self._store.read)
                 return self._store.together(work)
             except _Republished:
                 self._views.pop(project, None)
@@ -203,10 +201,15 @@ class OnlineReader:
                     f"the feature {visible(feature.name)!r} of view {visible(feature.view)!r} is not online",
                     next_step=f"trainmaster features materialize --project {visible(project)}",
                 )
-        places = tuple((views.index(f.view), about[f.view].columns.index(f.name)) for f in signature.features)
+        nothing = tuple((None,) * len(about[view].columns) for view in views)
+        first = dict(zip(views, itertools.accumulate((len(each) for each in nothing), initial=0), strict=False))
+        places = [first[f.view] + about[f.view].columns.index(f.name) for f in signature.features]
         needed = frozenset(key for view in views if not about[view].is_spine for key in about[view].entity)
         histories = frozenset(view for view in views if about[view].is_history)
-        made = self._layouts[project, id(signature)] = _Layout(signature, views, places, needed, histories)
+        pick = _picks(places)
+        made = self._layouts[project, id(signature)] = _Layout(
+            signature, signature.names, views, nothing, pick, needed, histories
+        )
         return made
 
     def _completed(
@@ -261,6 +264,30 @@ class OnlineReader:
 
 class _Republished(Exception):
     """Another publish came between looking up the views and reading them."""
+
+
+def _picks(places: Sequence[int]) -> Callable[[Sequence[Value]], tuple[Value, ...]]:
+    """A function that takes the values at some places out of a line."""
+    if len(places) > 1:
+        return operator.itemgetter(*places)
+    return lambda line: tuple(line[place] for place in places)
+
+
+def _arranged(layout: _Layout, seen: list[tuple[OnlineRow | None, ...]], version: int, moment: int) -> ModelRows:
+    """What the views said, as rows of the signature."""
+    lines, absent = [], []
+    for said in seen:
+        line: tuple[Value, ...] = ()
+        silent: tuple[str, ...] = ()
+        for view, row, nothing in zip(layout.views, said, layout.nothing, strict=True):
+            if row is None or not row.values:
+                silent = (*silent, view)
+                line += nothing
+            else:
+                line += row.values
+        absent.append(silent)
+        lines.append(layout.pick(line))
+    return ModelRows(lines, layout.names, version, absent, layout.views, seen, moment, layout.histories)
 
 
 def _rows_of(

@@ -191,12 +191,13 @@ def _shape(store: Store, snapshots: Sequence[SnapshotInfo], source: str) -> "Sha
 
 def _older(store: Store, project: OpenProject, project_id: int) -> dict[str, Record]:
     """The tables of all published versions whose files are there, by digest."""
-    return {
-        str(record.get("table_digest", record["digest"])): record
-        for info in reversed(feature_sets(store, project_id))
-        for name, record in info.views.items()
-        if name not in lost_tables(project, info)
-    }
+    found: dict[str, Record] = {}
+    for info in reversed(feature_sets(store, project_id)):
+        lost = lost_tables(project, info)
+        for name, record in info.views.items():
+            if name not in lost:
+                found[str(record.get("table_digest", record["digest"]))] = record
+    return found
 
 
 def lost_tables(project: OpenProject, info: FeatureSetInfo) -> set[str]:

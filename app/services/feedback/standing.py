@@ -58,14 +58,14 @@ def retrain_state(
     learned = _rows_learned(session, project_id)
     return RetrainState(
         last_began=session.execute(
-            select(func.max(col(Run.requested_at))).where(*_asked_by_the_loop(project_id))
+            select(col(Run.requested_at)).where(*_asked_by_the_loop(project_id)).order_by(col(Run.id).desc()).limit(1)
         ).scalar_one_or_none(),
         under_way=(*(f"run {key}" for key in runs), *(f"decision {key}" for key in decisions)),
         new_labels=max(0, features.rows - _rows_trained_on(session, project_id)),
         began_this_week=session.execute(
             select(func.count())
             .select_from(Run)
-            .where(*_asked_by_the_loop(project_id), col(Run.requested_at) > moment - WEEK)
+            .where(*_asked_by_the_loop(project_id), col(Run.requested_at).between(moment - WEEK, moment + WEEK))
         ).scalar_one(),
         failed_in_row=failed_in_row(session, project_id),
         learned_rows=learned,

@@ -44,7 +44,8 @@ def queue(session: Session, alert: Alert, event: str, rules: Alerts, moment: dat
                 session.add(waiting)
                 session.flush()
             continue
-        last = session.execute(select(func.max(col(Notice.sent_at))).where(*mine)).scalar_one_or_none()
+        sent = select(func.max(col(Notice.sent_at))).where(*mine, col(Notice.sent_at) <= moment)
+        last = session.execute(sent).scalar_one_or_none()
         pause = timedelta(minutes=rules.tell_again_minutes)
         session.add(
             Notice(

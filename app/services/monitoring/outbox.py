@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy import func, select, update
@@ -202,10 +202,17 @@ def _waiting(store: Store) -> list[_Waiting]:
             cause_key = alert or row.key
             if row.emitted_at is None:
                 found.append(_Waiting(row.key, project, alert or "", cause, cause_key, first))
-            elif row.emitted_at + RESEND_AFTER < moment < row.decided_at + RESEND_UNTIL and cause_key not in underway:
+            elif _seems_lost(row, moment) and cause_key not in underway:
                 event_key = f"{first}/{moment:%Y%m%d%H%M}"
                 found.append(_Waiting(row.key, project, alert or "", cause, cause_key, event_key))
     return found
+
+
+def _seems_lost(row: Decision, moment: datetime) -> bool:
+    """Sent a while ago (or, when the clock was set back since, later than now) and taken by no run."""
+    assert row.emitted_at is not None
+    waited = row.emitted_at + RESEND_AFTER < moment or row.emitted_at > moment
+    return waited and moment < row.decided_at + RESEND_UNTIL
 
 
 __all__ = ["Emit", "announce", "claim_decision", "count_waiting", "emit_waiting"]

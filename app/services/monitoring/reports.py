@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select
@@ -15,6 +16,7 @@ from app.domain.problem import Task
 from app.domain.project import canonical_json
 from app.services import predictions
 from app.services.monitoring.following import Outcome, follow
+from app.services.monitoring.serving_window import logged_skew
 from app.services.monitoring.subjects import Subject, choose
 from app.services.running import TaskContext
 from app.services.workspaces import now
@@ -64,6 +66,9 @@ def monitor(task: TaskContext, *, month: str | None = None) -> dict[str, object]
         month=window.calendar_month,
         fit=fit_and_ask,
     )
+    if is_newest:
+        logged = logged_skew(run.store, run.project, subject.production.feature_set_id, list(profile.features))
+        found = replace(found, signals=(*found.signals, *logged))
     task.progress(3, 4, "writing")
     says = _says(found, window)
     with run.store.write() as session:

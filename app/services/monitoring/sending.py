@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlmodel import Session, col
 
 from app.domain.project import Hook
@@ -176,7 +176,8 @@ def _claim(store: Store) -> tuple[Notice, str | None] | None:
     moment = now()
     waiting = (
         select(Notice)
-        .where(col(Notice.state) == NoticeState.WAITING, col(Notice.next_at) <= moment)
+        .where(col(Notice.state) == NoticeState.WAITING)
+        .where(or_(col(Notice.next_at) <= moment, col(Notice.created_at) > moment))  # later: the clock was set back
         .order_by(col(Notice.id))
         .limit(1)
     )
@@ -189,6 +190,7 @@ def _claim(store: Store) -> tuple[Notice, str | None] | None:
             return None
         notice.tries += 1
         notice.next_at = moment + CLAIM
+        notice.created_at = min(notice.created_at, moment)
         session.add(notice)
         session.flush()
         project = session.get(Project, notice.project_id) if notice.project_id is not None else None

@@ -75,6 +75,15 @@ def serving_report(
     return ServingReport(project.name, chosen, production.version, window.rows, (*signals, *skewed), says)
 
 
+def logged_skew(store: Store, project: OpenProject, feature_set_id: int, features: Sequence[str]) -> list[SignalValue]:
+    """Skew between the newest day of the prediction log and the offline store; nothing where nothing is logged."""
+    try:
+        _, parts = _parts(project.workspace, project.name, None)
+    except NotFound:
+        return []
+    return _skew(store, project, feature_set_id, parts, features)
+
+
 def _parts(workspace: Workspace, project: str, day: str | None) -> tuple[str, list[Path]]:
     from datetime import date
 
@@ -161,4 +170,4 @@ def _logged(parts: Sequence[Path]) -> pd.DataFrame:
     return pd.DataFrame(records[:SKEW_ROWS])
 
 
-__all__ = ["ServingReport", "serving_report"]
+__all__ = ["ServingReport", "logged_skew", "serving_report"]

@@ -7,7 +7,7 @@ from app.services.registry.deploying import Candidate, check, promote_here, prov
 from app.services.registry.judging import Tested, judge_again
 from app.services.registry.packages import find_version, package_of, production_version, read_package
 from app.services.registry.promoting import PromotionPlan, PromotionRequested, plan_promotion, promote
-from app.services.registry.returning import rollback, undo
+from app.services.registry.returning import fall_back, rollback, undo
 from app.services.registry.staging import Staged, stage
 from app.services.registry.switching import Switched
 
@@ -25,6 +25,7 @@ __all__ = [
     "approve",
     "check",
     "confirm",
+    "fall_back",
     "find_version",
     "judge_again",
     "package_of",

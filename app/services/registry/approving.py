@@ -15,7 +15,7 @@ from app.services.registry.living import approvals_of, as_of_now
 from app.services.registry.packages import find_version
 from app.services.registry.standing import standing
 from app.services.workspaces import now
-from app.store import audit, verdicts
+from app.store import audit, permits, verdicts
 from app.store.engine import Store
 from app.store.tables import Approval, GateResult, ModelVersion, Waiver
 
@@ -57,6 +57,7 @@ def approve(store: Store, model: str, version: int, *, by: str, reason: str = ""
         raise Refused("an approval needs a person", next_step="set TRAINMASTER_ACTOR")
     moment = now()
     with store.write(durable=True) as session:
+        permits.require(session, by, "model.approved")
         row = find_version(session, model, version)
         assert row.id is not None
         if row.stage is Stage.PRODUCTION:
@@ -89,6 +90,7 @@ def waive(store: Store, model: str, version: int, gate: str, *, by: str, reason:
     moment = now()
     require_waivable(gate, by=by, reason=reason, until=until, now=moment)
     with store.write(durable=True) as session:
+        permits.require(session, by, "gate.waived")
         row = find_version(session, model, version)
         assert row.id is not None
         found = next((one for one in standing(session, row, now=moment) if one.gate == gate), None)

@@ -14,15 +14,16 @@ from app.services.registry.judging import judge_again_if_changed
 from app.services.registry.packages import find_version, package_of, production_version
 from app.services.registry.promoting import require_plan, require_words
 from app.services.registry.smoking import Smoked, require_smoke, smoke
-from app.services.registry.switching import Switch, Switched, move_production
-from app.services.running import Cancelled, TaskContext, running
-from app.services.serving.rollouts import RolloutVerdict, observe
+from app.services.registry.switching import Switch, Switched, active_deployment, move_production
+from app.services.running import Cancelled, TaskContext, first_line, running
+from app.services.serving.rollouts import begin_watch
+from app.services.serving.trying import RolloutVerdict, observe
 from app.services.workspaces import OpenProject, now
-from app.store import audit
+from app.store import audit, permits
 from app.store.engine import Store
 from app.store.tables import Deployment
 
-STAGES = 5
+STAGES, PROMOTED = 5, "model.promoted"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ def check(task: TaskContext) -> Candidate:
     expected = run.parameters.get("expected", serving)
     assert found.id is not None
     with _recording(task, found.id, model, version, by, reason):
+        with run.store.read() as session:
+            permits.require(session, by, PROMOTED)
         require_words(model, by=by, reason=reason, typed_name=model)
         again = judge_again_if_changed(run.store, run.project, model, version, by=by)
         if again is not None:
@@ -118,7 +121,7 @@ def switch(task: TaskContext, candidate: Candidate, verdict: ChildVerdict) -> Sw
         expected=candidate.expected,
         by=candidate.by,
         reason=candidate.reason,
-        action="model.promoted",
+        action=PROMOTED,
         verdict=verdict.says,
         run_id=run.run_id,
     )
@@ -126,8 +129,18 @@ def switch(task: TaskContext, candidate: Candidate, verdict: ChildVerdict) -> Sw
         _recording(task, candidate.version_id, candidate.model, candidate.version, candidate.by, candidate.reason),
         run.store.write(durable=True) as session,
     ):
-        target = find_version(session, candidate.model, candidate.version)
+        target, serving = find_version(session, candidate.model, candidate.version), run.project.file.serving
+        replaced = active_deployment(session, run.project_id)
         done = move_production(session, target, wish, now=now())
+        if replaced is not None:
+            begin_watch(
+                session,
+                candidate.version_id,
+                replaced.version_id,
+                serving,
+                project_id=run.project_id,
+                run_id=run.run_id,
+            )
         before = f"v{done.replaced}" if done.replaced is not None else "nothing"
         task.complete(
             session,
@@ -145,6 +158,7 @@ def promote_here(
     begun = time.monotonic()
     require_words(model, by=by, reason=reason, typed_name=typed_name)
     with store.read() as session:
+        permits.require(session, by, PROMOTED)
         current = production_version(session, model)
         require_plan(session, project.name, model, version, current.version if current else None)
     parameters: dict[str, object] = {
@@ -175,8 +189,8 @@ def _recording(task: TaskContext, version_id: int, model: str, version: int, by:
         yield
     except Cancelled:
         raise
-    except TrainmasterError as error:
-        moment = now()
+    except Exception as error:
+        moment, verdict = now(), error.message if isinstance(error, TrainmasterError) else first_line(error)
         with task.run.store.write(durable=True) as session:
             key = new_key()
             session.add(
@@ -186,7 +200,7 @@ def _recording(task: TaskContext, version_id: int, model: str, version: int, by:
                     version_id=version_id,
                     run_id=task.run.run_id,
                     state=DeploymentState.FAILED,
-                    verdict=error.message,
+                    verdict=verdict,
                     created_at=moment,
                     changed_at=moment,
                 )
@@ -198,7 +212,7 @@ def _recording(task: TaskContext, version_id: int, model: str, version: int, by:
                 subject=f"model:{model}/{version}",
                 now=moment,
                 reason=reason,
-                details={"deployment": key, "verdict": error.message, "run": task.run.key},
+                details={"deployment": key, "verdict": verdict, "run": task.run.key},
             )
         raise
 

@@ -1,5 +1,6 @@
 """Promotion: what would change, and the request for it when the rules allow."""
 
+import json
 import shlex
 from dataclasses import dataclass
 
@@ -8,15 +9,16 @@ from sqlmodel import Session, col
 
 from app.domain.errors import Refused
 from app.domain.gates import GateVerdict
+from app.domain.project.serving import Serving
 from app.domain.states import AlertState, CauseKind, RunState, Stage
 from app.services.registry.packages import find_project, find_version, production_version
 from app.services.registry.standing import is_stale, standing
 from app.services.registry.switching import require_expected
 from app.services.workspaces import now
-from app.store import audit, leases, ledger
+from app.store import audit, leases, ledger, permits
 from app.store.columns import join_number
 from app.store.engine import Store
-from app.store.tables import Alert, Metric, ModelVersion, Run
+from app.store.tables import Alert, CharterVersion, Metric, ModelVersion, Run
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def plan_in(session: Session, project: str, model: str, version: int) -> Promoti
         version=version,
         stage=str(wanted.stage),
         replaces=replaces,
-        changes=_changes(model, version, replaces),
+        changes=_changes(model, version, replaces, _serving(session, row.id or 0)),
         gates=gates,
         metrics=_metrics(session, wanted.run_id),
         production_metrics=_metrics(session, wanted.run_id, "production."),
@@ -127,6 +129,7 @@ def promote(
     """
     require_words(model, by=by, reason=reason, typed_name=typed_name)
     with store.write(durable=True) as session:
+        permits.require(session, by, "promotion.requested")
         plan = plan_in(session, project, model, version)
         plan.require()
         _refuse_pending(session, project, model)
@@ -191,14 +194,26 @@ def _refuse_pending(session: Session, project: str, model: str) -> None:
         )
 
 
-def _changes(model: str, version: int, replaces: int | None) -> tuple[str, ...]:
+def _serving(session: Session, project_id: int) -> Serving:
+    """`[serving]` of the newest charter that the store knows."""
+    statement = (
+        select(col(CharterVersion.document))
+        .where(col(CharterVersion.project_id) == project_id)
+        .order_by(col(CharterVersion.version).desc())
+        .limit(1)
+    )
+    document = session.execute(statement).scalar()
+    return Serving.model_validate(json.loads(document).get("serving", {}), strict=False) if document else Serving()
+
+
+def _changes(model: str, version: int, replaces: int | None, serving: Serving) -> tuple[str, ...]:
     before = f"v{replaces}" if replaces is not None else "nothing"
     lines = [
         f"production of {model}: {before} → v{version}, and with it the alias champion",
         "requests are answered by it within a second or two",
     ]
     if replaces is not None:
-        lines.append(f"v{replaces} is archived and kept")
+        lines += [f"v{replaces} is archived and kept", *serving.steps]
     return tuple(lines)
 
 

@@ -1,21 +1,31 @@
-"""Going back: the previous version is proven on its canary in a child, then answers again, in under two seconds."""
+"""Going back: the version before is proven on its canary, then answers again, in under two seconds.
+
+A person says so, or the gateway does when the version that was just switched to is beyond a limit of its watch.
+"""
 
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlmodel import Session, col
 
 from app.domain.errors import Refused
-from app.domain.states import DeploymentState, Stage
+from app.domain.ids import Ref
+from app.domain.project import Alerts
+from app.domain.states import DeploymentState, RolloutState, Severity, Stage
+from app.domain.workspace import Workspace
 from app.learning.canary import check_in_child
 from app.services.registry.packages import find_project, package_of, production_version
 from app.services.registry.switching import Switch, Switched, active_deployment, move_production
+from app.services.serving import rollouts
 from app.services.workspaces import now
+from app.store import permits
 from app.store.engine import Store
-from app.store.tables import Deployment, ModelVersion, StageTransition
+from app.store.tables import Deployment, Model, ModelVersion, Project, Rollout, StageTransition
 
+GATEWAY, SIGNAL = "gateway", "serving.returned"
 Choice = Callable[[Session, int], Deployment | None]
 
 
@@ -33,6 +43,64 @@ def undo(store: Store, project: str, *, by: str, reason: str = "undo") -> Switch
     return _return(store, project, by, reason, "model.change_undone", _replaced_last)
 
 
+def fall_back(store: Store, workspace: Workspace, rollout_id: int, why: str, *, by: str = GATEWAY) -> Switched | None:
+    """End a watch that is beyond a limit: the version before is in production again, and an alert says why.
+
+    The gateway asks for it, where that version stood by, proven on its stored answers when it was loaded. Nothing
+    happens (None) when the watch has ended or production has moved meanwhile.
+    """
+    from app.services.monitoring.rules import rules_of
+
+    begun, moment = time.monotonic(), now()
+    with store.read() as session:
+        project = session.get_one(Project, session.get_one(Rollout, rollout_id).project_id)
+    rules = rules_of(workspace, project.name)
+    with store.write(durable=True) as session:
+        watch = session.get_one(Rollout, rollout_id)
+        active = active_deployment(session, watch.project_id)
+        if watch.state is not RolloutState.WATCH or active is None or active.version_id != watch.version_id:
+            return None
+        back = session.get(Deployment, active.previous_id) if active.previous_id is not None else None
+        failed = session.get_one(ModelVersion, watch.version_id)
+        model = session.get_one(Model, failed.model_id).name
+        rollouts.close(session, watch, RolloutState.FAILED, f"watch: {why}", by=by)
+        wish = Switch(
+            project_id=watch.project_id,
+            model=model,
+            expected=failed.version,
+            by=by,
+            reason=why,
+            action="model.returned",
+            verdict="it stood by in the gateway, proven on its stored answers when it was loaded",
+            gated=False,
+            previous=back.previous_id if back is not None else None,
+            undoes=_entry(session, failed),
+        )
+        done = move_production(session, session.get_one(ModelVersion, watch.baseline_id), wish, now=moment)
+        _alert(session, watch, done, why, rules, moment)
+    return replace(done, seconds=time.monotonic() - begun)
+
+
+def _alert(session: Session, watch: Rollout, done: Switched, why: str, rules: Alerts, moment: datetime) -> None:
+    from app.services.monitoring import alerting
+
+    breach = alerting.Breach(
+        signal=SIGNAL,
+        kind="serving",
+        severity=Severity.CRITICAL,
+        says=f"{done.model} v{done.replaced} was let go of after its switch ({why}): v{done.version} answers again",
+        version_id=watch.version_id,
+        run_id=watch.run_id,
+        next_step=f"trainmaster models history {done.model}",
+    )
+    standing = alerting.unresolved(session, watch.project_id, reported=False).get(SIGNAL)
+    evidence = Ref("deployment", done.deployment)
+    if standing is None:
+        alerting.open_alert(session, watch.project_id, breach, rules, moment, evidence=evidence)
+    else:
+        alerting.see_again(session, standing, breach, rules, moment, evidence=evidence)
+
+
 def _return(store: Store, project: str, by: str, reason: str, action: str, chosen: Choice) -> Switched:
     begun = time.monotonic()
     if not reason.strip() or not by.strip():
@@ -41,6 +109,7 @@ def _return(store: Store, project: str, by: str, reason: str, action: str, chose
             next_step=f"trainmaster models rollback {project} --reason REASON --confirm {project}",
         )
     with store.read() as session:
+        permits.require(session, by, action)
         row = find_project(session, project)
         current = production_version(session, project)
         back = chosen(session, row.id or 0)

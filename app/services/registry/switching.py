@@ -12,6 +12,7 @@ from app.domain.states import DeploymentState, Stage
 from app.services.registry import aliases
 from app.services.registry.packages import production_version
 from app.services.registry.standing import require_gates
+from app.services.serving import rollouts
 from app.store import audit, lineage
 from app.store.tables import Deployment, ModelVersion, StageTransition
 
@@ -87,6 +88,7 @@ def move_production(session: Session, target: ModelVersion, wish: Switch, *, now
     if current is not None:
         _restage(session, current, Stage.ARCHIVED, wish, now, None)
     _restage(session, target, Stage.PRODUCTION, wish, now, wish.undoes)
+    rollouts.end_watch(session, wish.project_id, f"v{target.version} took its place", by=wish.by)
     deployment = _point(session, target, wish, now)
     aliases.follow(session, target, deployment, by=wish.by, reason=wish.reason, now=now)
     model = Ref("model", f"{wish.model}/{target.version}")

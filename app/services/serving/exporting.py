@@ -27,7 +27,7 @@ from app.services.registry.exporting import (
     write_folder,
 )
 from app.services.registry.packages import read_package
-from app.services.serving.manifests import COMMAND, IGNORED, PYTHON, Named, containerfile, kserve, kubernetes
+from app.services.serving.manifests import COMMAND, IGNORED, PYTHON, Named, containerfile, kserve, kubernetes, readme
 from app.services.workspaces import now
 from app.store import audit
 from app.store.engine import Store
@@ -50,6 +50,7 @@ def export_serving(
     refuse_target(target)
     named = _named(model, found.version, package, image)
     files = {**contents(store, model, found.version, package), **_serving_files(named)}
+    files["README.md"] += readme(named).encode()
     folder = target.parent / f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,17 @@ ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 OMP_WAIT_POLICY=PASSIVE OMP_NUM
 EXPOSE {port}
 CMD [{command}]
 """
+SERVE = """
+## Serve it
+
+```sh
+podman build -t {image} .
+podman run --rm -p 127.0.0.1:{port}:{port} -e TRAINMASTER_TOKEN="$(openssl rand -hex 32)" {image}
+```
+
+The server speaks the Open Inference Protocol v2 and `/predict`; everything but health needs the token. For a cluster
+push the image, make the Secret that the first lines of `kubernetes.yaml` (or `kserve.yaml`) name, and apply it.
+"""
 IGNORED = "card.*\nREADME.md\n*.yaml\n"
 
 
@@ -51,6 +62,11 @@ def containerfile(named: Named) -> str:
         name=named.name, version=named.version, image=named.image, python=named.python, model=named.model_file,
         user=USER, port=PORT, command=command,
     )  # fmt: skip
+
+
+def readme(named: Named) -> str:
+    """What the README says of serving."""
+    return SERVE.format(image=named.image, port=PORT)
 
 
 def kubernetes(named: Named) -> str:

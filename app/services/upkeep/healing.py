@@ -7,6 +7,7 @@ from sqlalchemy import delete, select
 from sqlmodel import Session, col
 
 from app.domain.states import DeploymentState, RunState
+from app.services.serving import rollouts
 from app.services.workspaces import now as clock
 from app.store import audit, leases, ledger
 from app.store.engine import Store
@@ -17,7 +18,7 @@ ACTOR = "trainmaster"
 
 @dataclass(frozen=True)
 class Healed:
-    """Something whose row said it lived: a run or a deployment, and why it does not."""
+    """Something whose row said it lived: a run, a deployment or a rollout, and why it does not."""
 
     thing: str
     says: str
@@ -26,16 +27,19 @@ class Healed:
 def heal(store: Store, *, now: datetime | None = None) -> list[Healed]:
     """End runs whose process is gone, with their tasks, and deployments whose run is; a second call does nothing.
 
-    Runs become `crashed`, deployments that were being built become `failed`; each has one audit event and a next
-    step. The look is a read; only when something is wrong is there a write, in which everything is looked at again.
+    Runs become `crashed`, deployments that were being built become `failed`; rollouts end whose time is over. Each has
+    one audit event. The look is a read; only when something is wrong is there a write, in which everything is looked at
+    again.
     """
     moment = now or clock()
     with store.read() as session:
-        if not _dead_runs(session, moment) and not _orphans(session, moment) and not _old_leases(session):
+        wrong = _dead_runs(session, moment) or _orphans(session, moment) or rollouts.overdue(session, moment)
+        if not wrong and not _old_leases(session):
             return []
     with store.write(durable=True) as session:
         healed = [_end_run(session, run, lease, moment) for run, lease in _dead_runs(session, moment)]
         healed += [_end_deployment(session, deployment, moment) for deployment in _orphans(session, moment)]
+        healed += [Healed(*one) for one in rollouts.end_overdue(session, moment, by=ACTOR)]
         old = _old_leases(session)
         if old:
             session.connection().execute(delete(Lease).where(col(Lease.id).in_(old)))

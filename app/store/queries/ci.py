@@ -1,5 +1,6 @@
 """What CI judged of each commit, and the stages of one judgement."""
 
+import json
 from dataclasses import dataclass
 
 from app.store.queries.rows import where
@@ -45,4 +46,10 @@ def verdicts(
     return [VerdictRow(**row) for row in reader.rows(sql, bound)]
 
 
-__all__ = ["VerdictRow", "verdicts"]
+def commit_asked(reader: Reader, run: str) -> str:
+    """The commit that a run of CI was asked to check; nothing when it takes the newest."""
+    parameters = json.loads(str(reader.value("SELECT parameters FROM run WHERE key = :run", {"run": run}) or "{}"))
+    return str(parameters.get("commit") or "")
+
+
+__all__ = ["VerdictRow", "commit_asked", "verdicts"]

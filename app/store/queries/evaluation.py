@@ -58,6 +58,14 @@ def evaluation_of(reader: Reader, model: str, version: int) -> EvaluationRow:
     return evaluation_in(version, content_of(reader, str(row["manifest"])))
 
 
+def evaluation_of_run(reader: Reader, run: str) -> EvaluationRow | None:
+    """The evaluation of the version that a run registered; None when it registered none. Raises Damaged."""
+    sql = """SELECT v.version, v.manifest FROM model_version v JOIN run r ON r.id = v.run_id
+        WHERE r.key = :run ORDER BY v.id DESC LIMIT 1"""
+    row = reader.one(sql, {"run": run})
+    return None if row is None else evaluation_in(int(row["version"]), content_of(reader, str(row["manifest"])))
+
+
 def evaluation_in(version: int, manifest: bytes) -> EvaluationRow:
     """The evaluation that stands in a manifest; raises Damaged."""
     try:
@@ -101,4 +109,12 @@ def verdict_of(state: str, error: str, parameters: Mapping[str, str]) -> str | N
     return f"rejected: {error}" if state == "failed" and error else None
 
 
-__all__ = ["BinRow", "EvaluationRow", "ImportanceRow", "evaluation_in", "evaluation_of", "verdict_of"]
+__all__ = [
+    "BinRow",
+    "EvaluationRow",
+    "ImportanceRow",
+    "evaluation_in",
+    "evaluation_of",
+    "evaluation_of_run",
+    "verdict_of",
+]

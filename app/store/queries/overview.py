@@ -1,5 +1,6 @@
 """One cheap look at everything: the river, what needs a person, what runs now."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,8 @@ from app.store.reader import Reader
 
 QUARANTINE_SHARE = 0.05
 """A source with a greater share of its last snapshot in quarantine needs a person."""
+MOST_NEEDS = 500
+"""So many are looked at before those that belong together become one."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,11 @@ class River:
 
 @dataclass(frozen=True)
 class Need:
-    """Something that waits for a person: what, since when, and the next command."""
+    """Something that waits for a person: what, since when, and the next command.
+
+    Alerts of one group are one need, and so are the items of one receiver: `group` names it, `others` are the keys
+    beside `key`, and `since` is that of the oldest.
+    """
 
     severity: str
     kind: str
@@ -53,6 +60,13 @@ class Need:
     what: str
     since: str
     next_step: str
+    group: str = ""
+    others: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of all that it speaks of."""
+        return (self.key, *self.others)
 
 
 @dataclass(frozen=True)
@@ -98,47 +112,48 @@ LEFT JOIN (SELECT id, key, created_at FROM monitor_report {w} ORDER BY id DESC L
 
 _NEEDS = """
 SELECT a.severity, 'alert' AS kind, coalesce(p.name, '') AS project, a.key, a.says AS what, a.opened_at AS since,
-  'trainmaster alerts ack ' || a.key || ' --reason WHY' AS next_step,
+  'trainmaster alerts ack ' || a.key || ' --reason WHY' AS next_step, a.grouped AS family, '' AS receiver,
   CASE a.severity WHEN 'critical' THEN 0 ELSE 2 END AS rank
 FROM alert a LEFT JOIN project p ON p.id = a.project_id WHERE a.state = 'open' {p}
 UNION ALL
 SELECT 'critical', 'version', p.name, m.name || '/' || v.version, m.name || ' v' || v.version || ' waits for promotion',
-  v.created_at, 'trainmaster models promote ' || m.name || ' ' || v.version, 1
+  v.created_at, 'trainmaster models promote ' || m.name || ' ' || v.version, '', '', 1
 FROM model_version v JOIN model m ON m.id = v.model_id JOIN project p ON p.id = m.project_id
 WHERE v.stage = 'staging' AND v.version > coalesce(
   (SELECT b.version FROM model_version b WHERE b.model_id = v.model_id AND b.stage = 'production'), 0)
   AND NOT EXISTS (SELECT 1 FROM gate_result g WHERE g.version_id = v.id AND NOT g.passed) {p}
 UNION ALL
-SELECT 'warning', 'feedback', p.name, i.key, CASE i.receiver WHEN 'data_engineering' THEN 'data engineering'
-  ELSE i.receiver END || ': ' || i.says, i.opened_at, i.next_step, 6
-FROM feedback_item i JOIN project p ON p.id = i.project_id WHERE i.state = 'open' {p}
+SELECT 'warning', 'feedback', p.name, i.key, i.says, i.opened_at, i.next_step, a.grouped, i.receiver, 6
+FROM feedback_item i JOIN project p ON p.id = i.project_id JOIN alert a ON a.id = i.alert_id
+WHERE i.state = 'open' {p}
 UNION ALL
 SELECT 'warning', 'decision', p.name, d.key, 'a retrain is decided and waits for the orchestrator: ' || d.reason,
-  d.decided_at, 'trainmaster up', 2
+  d.decided_at, 'trainmaster up', '', '', 2
 FROM decision d JOIN project p ON p.id = d.project_id WHERE d.retrain AND d.run_id IS NULL {p}
 UNION ALL
-SELECT 'critical', 'loop', p.name, d.key, d.reason, d.decided_at, 'trainmaster feedback reset --reason WHY', 1
+SELECT 'critical', 'loop', p.name, d.key, d.reason, d.decided_at, 'trainmaster feedback reset --reason WHY', '', '', 1
 FROM decision d JOIN project p ON p.id = d.project_id
 WHERE NOT d.retrain AND d.reason LIKE 'the loop is broken%' {p}
   AND d.id = (SELECT max(id) FROM decision n WHERE n.project_id = d.project_id)
 UNION ALL
 SELECT 'warning', 'run', p.name, r.key, r.flow || ' ' || r.state || ': ' || r.error,
   coalesce(r.finished_at, r.requested_at),
-  CASE WHEN r.next_step <> '' THEN r.next_step ELSE 'trainmaster runs logs ' || r.key END, 3
+  CASE WHEN r.next_step <> '' THEN r.next_step ELSE 'trainmaster runs logs ' || r.key END, '', '', 3
 FROM run r JOIN project p ON p.id = r.project_id
 WHERE r.state IN ('failed', 'crashed') {p} AND NOT EXISTS (
   SELECT 1 FROM run n WHERE n.project_id = r.project_id AND n.flow = r.flow AND n.id > r.id AND n.state <> 'requested')
 UNION ALL
 SELECT 'warning', 'quarantine', p.name, s.source, s.quarantined || ' of ' || s.rows_in || ' rows of ' || s.source
   || ' are in quarantine', s.created_at,
-  'trainmaster data quarantine --project ' || p.name || ' --source ' || s.source, 4
+  'trainmaster data quarantine --project ' || p.name || ' --source ' || s.source, '', '', 4
 FROM snapshot s JOIN project p ON p.id = s.project_id
 WHERE s.rows_in > 0 AND s.quarantined > s.rows_in * :share {p}
   AND s.id = (SELECT max(id) FROM snapshot n WHERE n.project_id = s.project_id AND n.source = s.source)
 UNION ALL
-SELECT 'warning', 'service', '', x.name, x.name || ' is ' || x.state || ': ' || x.detail, x.since, 'trainmaster up', 2
+SELECT 'warning', 'service', '', x.name, x.name || ' is ' || x.state || ': ' || x.detail, x.since,
+  'trainmaster up', '', '', 2
 FROM service x WHERE x.state IN ('failed', 'backing-off')
-ORDER BY 8, 6 DESC LIMIT :limit
+ORDER BY rank, since DESC LIMIT :most
 """
 
 
@@ -171,11 +186,34 @@ def river(reader: Reader, *, project: str | None = None) -> River:
 
 def needs_you(reader: Reader, *, project: str | None = None, limit: int = 20) -> list[Need]:
     """What waits for a person, most urgent first; services belong to every project."""
-    bound: dict[str, Any] = {"share": QUARANTINE_SHARE, "limit": limit}
+    bound: dict[str, Any] = {"share": QUARANTINE_SHARE, "most": MOST_NEEDS}
     if project is not None:
         bound["project"] = project
-    rows = reader.rows(_NEEDS.format(p="AND p.name = :project" if project is not None else ""), bound)
-    return [Need(**{name: value for name, value in row.items() if name != "rank"}) for row in rows]
+    together: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in reader.rows(_NEEDS.format(p="AND p.name = :project" if project is not None else ""), bound):
+        group = row["receiver"] or row["family"]
+        together.setdefault((row["kind"], row["project"], group or f"key {row['key']}"), []).append(row)
+    return [_need(rows) for rows in list(together.values())[:limit]]
+
+
+def _need(rows: list[dict[str, Any]]) -> Need:
+    """One line for what belongs together; the worst and newest speaks for it."""
+    first = rows[0]
+    what, step = str(first["what"]), str(first["next_step"])
+    others = tuple(str(row["key"]) for row in rows[1:])
+    if first["kind"] == "feedback":
+        receiver = first["receiver"].replace("_", " ")
+        families = Counter(row["family"] for row in rows)
+        counted = f" ({', '.join(f'{count} {family}' for family, count in families.items())})" if others else ""
+        what = f"{receiver}{counted}: {what}"
+        step = f"trainmaster feedback ls --project {first['project']} --for {first['receiver']}" if others else step
+    elif others:
+        what = f"{what} · and {len(others)} more of {first['family']}"
+        step = f"trainmaster alerts ls --project {first['project']}" if first["project"] else "trainmaster alerts ls"
+    return Need(
+        first["severity"], first["kind"], first["project"], first["key"], what,
+        min(row["since"] for row in rows), step, first["receiver"] or first["family"], others,
+    )  # fmt: skip
 
 
 def running_now(reader: Reader, *, project: str | None = None, limit: int = 20) -> tuple[RunRow, ...]:

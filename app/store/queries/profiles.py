@@ -83,13 +83,10 @@ def profile_of(reader: Reader, snapshot: str, digest: str | None) -> ProfileView
 
 def requirement_of(reader: Reader, project: str, source: str) -> RequirementView | None:
     """The requirement of a source as the newest version of the project's charter has it."""
-    document = reader.value(
-        """SELECT c.document FROM charter_version c JOIN project p ON p.id = c.project_id
-        WHERE p.name = :project ORDER BY c.version DESC LIMIT 1""",
-        {"project": project},
-    )
+    declared = _declared(reader, project).get(source)
+    if declared is None:
+        return None
     try:
-        declared = json.loads(document)["sources"][source]
         columns = tuple(
             RuleView(str(name), str(rule.get("type") or ""), rules_in_words(rule), str(rule.get("privacy") or ""))
             for name, rule in declared["columns"].items()
@@ -107,6 +104,26 @@ def requirement_of(reader: Reader, project: str, source: str) -> RequirementView
         ("sign-off", str(declared.get("sign_off") or "")),
     ]
     return RequirementView(columns, tuple((name, says) for name, says in batch if says))
+
+
+def allowed_ages(reader: Reader, project: str) -> dict[str, float]:
+    """How many hours old the newest row of each source may be, where the charter sets a limit."""
+    declared = _declared(reader, project)
+    return {name: float(one["max_age_hours"]) for name, one in declared.items() if one.get("max_age_hours")}
+
+
+def _declared(reader: Reader, project: str) -> dict[str, dict[str, Any]]:
+    """The sources as the newest version of a project's charter declares them."""
+    document = reader.value(
+        """SELECT c.document FROM charter_version c JOIN project p ON p.id = c.project_id
+        WHERE p.name = :project ORDER BY c.version DESC LIMIT 1""",
+        {"project": project},
+    )
+    try:
+        found: dict[str, dict[str, Any]] = json.loads(document)["sources"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return found
 
 
 def rules_in_words(rule: dict[str, Any]) -> str:

@@ -41,6 +41,7 @@ class VersionRow:
     dirty: bool
     features_version: int
     gates_passed: int
+    gates_waived: int
     gates_total: int
     created_at: str
     model_bytes: str
@@ -94,12 +95,15 @@ class TransitionRow:
 
 _GREEN = """COALESCE((SELECT c.verdict = 'green' FROM ci_verdict c
   WHERE c."commit" = v."commit" AND c.project_id = m.project_id ORDER BY c.id DESC LIMIT 1), FALSE)"""
-_HOLDS = f"""(CASE WHEN g.gate = 'ci' AND NOT v.dirty THEN {_GREEN} ELSE g.passed END OR EXISTS (SELECT 1 FROM waiver w
+_PASSED = f"(CASE WHEN g.gate = 'ci' AND NOT v.dirty THEN {_GREEN} ELSE g.passed END)"
+_WAIVED = f"""(NOT {_PASSED} AND EXISTS (SELECT 1 FROM waiver w
   WHERE w.version_id = v.id AND w.gate = g.gate AND w.until > :now))"""  # noqa: S608 - no value from outside
+_HOLDS = f"({_PASSED} OR {_WAIVED})"
 _VERSIONS = f"""
 SELECT v.id, m.name AS model, p.name AS project, v.version, v.stage, r.key AS run, v.digest, v."commit", v.dirty,
   f.version AS features_version, v.created_at, v.model_bytes, a.size_bytes, v.manifest, v.canary, v.profile, v.run_id,
   (SELECT count(*) FROM gate_result g WHERE g.version_id = v.id AND {_HOLDS}) AS gates_passed,
+  (SELECT count(*) FROM gate_result g WHERE g.version_id = v.id AND {_WAIVED}) AS gates_waived,
   (SELECT count(*) FROM gate_result g WHERE g.version_id = v.id) AS gates_total
 FROM model_version v JOIN model m ON m.id = v.model_id JOIN project p ON p.id = m.project_id
 JOIN run r ON r.id = v.run_id JOIN feature_set f ON f.id = v.feature_set_id JOIN artifact a ON a.digest = v.model_bytes

@@ -1,7 +1,9 @@
 """Searches and their trials, for screens and commands."""
 
 import json
+import math
 from dataclasses import dataclass
+from statistics import fmean, stdev
 from typing import Any
 
 from app.domain.errors import NotFound
@@ -59,6 +61,43 @@ class TrialRow:
     duration_s: float | None
     peak_bytes: int | None
     curve: tuple[tuple[float, float], ...]
+
+
+UNTUNED = 2
+"""The trial after the two baselines: the project's first learner as it is without tuning."""
+
+
+@dataclass(frozen=True)
+class FoldGain:
+    """How much better one trial is than another over the same folds, positive when better, and its standard error."""
+
+    gain: float
+    standard_error: float
+    better_in: int
+    folds: int
+
+    @property
+    def says(self) -> str:
+        """The gain in words.
+
+        >>> FoldGain(0.0145, 0.0021, 3, 3).says
+        '+0.0145 ± 0.0021 (standard error over 3 folds, better in 3)'
+        """
+        return f"{self.gain:+.4f} ± {self.standard_error:.4f} " + (
+            f"(standard error over {self.folds} folds, better in {self.better_in})"
+        )
+
+
+def gain_over_folds(mine: TrialRow, theirs: TrialRow, direction: str) -> FoldGain | None:
+    """Two trials fold by fold: both were judged on the same rows of each; None unless both have all folds."""
+    if len(mine.fold_values) != len(theirs.fold_values) or len(mine.fold_values) < 2:
+        return None
+    sign = 1.0 if direction == "higher" else -1.0
+    gains = [sign * (one - other) for one, other in zip(mine.fold_values, theirs.fold_values, strict=True)]
+    if not all(math.isfinite(gain) for gain in gains):
+        return None
+    better = sum(gain > 0 for gain in gains)
+    return FoldGain(fmean(gains), stdev(gains) / math.sqrt(len(gains)), better, len(gains))
 
 
 EXPERIMENT = """
@@ -143,4 +182,15 @@ def _trial(row: dict[str, Any]) -> TrialRow:
     return TrialRow(**{**row, **read})
 
 
-__all__ = ["ExperimentRow", "TrialRow", "edges", "experiment", "experiments", "newest_trials", "trials"]
+__all__ = [
+    "UNTUNED",
+    "ExperimentRow",
+    "FoldGain",
+    "TrialRow",
+    "edges",
+    "experiment",
+    "experiments",
+    "gain_over_folds",
+    "newest_trials",
+    "trials",
+]

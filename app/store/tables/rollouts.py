@@ -8,14 +8,14 @@ from sqlmodel import Field
 from app.domain.states import RolloutState
 from app.store.tables.base import Table, long_text, moment, number, refers, word
 
-OPEN = "state IN ('shadow', 'canary')"
+OPEN = "state IN ('shadow', 'canary', 'watch')"
 
 
 class Rollout(Table, table=True):
-    """One trial of a version beside production; the gateway follows the open row of a project.
+    """One trial of a version beside production, or its watch after the switch; the gateway follows the open row.
 
     `limits` is `[serving]` as JSON. Who waits for the verdict renews `watched_until`; past it nobody waits any more and
-    the gateway lets go of the candidate.
+    the gateway lets go of the candidate. A watch ends well at `watched_until`; nobody waits for it.
     """
 
     __tablename__ = "rollout"

@@ -1,6 +1,6 @@
 """A retrain by hand, items of feedback, and the next month of the sample year."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from app.tui.dialogs.dialog import Reasoned, fact
@@ -29,29 +29,36 @@ def ask_retrain(control: "ControlRoom", project: str, *, because: str | None = N
     control.push_screen(dialog, done)
 
 
-def ask_resolve(control: "ControlRoom", item: str, about: str) -> None:
-    """Ask for the answer to an item."""
-    command = f"trainmaster feedback resolve {item} ANSWER"
-    lines = [*fact("Item", about), *fact("Who is told", "the audit log"), *fact("Same as", command, "dim")]
-    dialog = Reasoned(f"Resolve item {item}", lines, confirm="Resolve", command=command)
+def ask_resolve(control: "ControlRoom", items: Sequence[str], about: str) -> None:
+    """Ask for the answer to an item, or to several at once."""
+    command = f"trainmaster feedback resolve {items[0]} ANSWER"
+    lines = [*fact("Item" if len(items) == 1 else f"{len(items)} items", about)]
+    lines += [*fact("Who is told", "the audit log"), *fact("Same as", command, "dim")]
+    title = f"Resolve item {items[0]}" if len(items) == 1 else f"Resolve {len(items)} items with one answer"
+    dialog = Reasoned(title, lines, confirm="Resolve", command=command)
 
     def done(confirmed: bool | None) -> None:
         if confirmed:
-            control.start_act(_resolve(control, item, dialog.reason), done=f"item {item} is resolved")
+            control.start_act(_resolve(control, items, dialog.reason), done=f"{_named(items)} resolved")
 
     control.push_screen(dialog, done)
 
 
-def take_on(control: "ControlRoom", item: str) -> None:
-    """Acknowledge an item; it costs nobody anything, so nothing is asked."""
+def take_on(control: "ControlRoom", items: Sequence[str]) -> None:
+    """Acknowledge items; it costs nobody anything, so nothing is asked."""
 
     def work() -> None:
         from app.services import feedback
         from app.services.workspaces import actor
 
-        feedback.acknowledge_item(control.acts.open_store(), item, by=actor())
+        for item in items:
+            feedback.acknowledge_item(control.acts.open_store(), item, by=actor())
 
-    control.start_act(work, done=f"item {item} is yours")
+    control.start_act(work, done=f"{_named(items)} yours")
+
+
+def _named(items: Sequence[str]) -> str:
+    return f"item {items[0]} is" if len(items) == 1 else f"{len(items)} items are"
 
 
 def next_month(control: "ControlRoom", project: str) -> None:
@@ -79,12 +86,13 @@ def retrain(control: "ControlRoom", project: str, reason: str, because: str | No
     return work
 
 
-def _resolve(control: "ControlRoom", item: str, answer: str) -> Callable[[], None]:
+def _resolve(control: "ControlRoom", items: Sequence[str], answer: str) -> Callable[[], None]:
     def work() -> None:
         from app.services import feedback
         from app.services.workspaces import actor
 
-        feedback.resolve_item(control.acts.open_store(), item, by=actor(), answer=answer)
+        for item in items:
+            feedback.resolve_item(control.acts.open_store(), item, by=actor(), answer=answer)
 
     return work
 

@@ -19,24 +19,21 @@ if TYPE_CHECKING:
     from app.tui.app import ControlRoom
 
 
-async def ask_acknowledge(control: "ControlRoom", alert: str, says: str) -> None:
-    """Ask why the alert is known; it stays quiet for a day."""
+async def ask_acknowledge(control: "ControlRoom", alert: str, says: str, *, others: Sequence[str] = ()) -> None:
+    """Ask why the alert, and `others` of its group, are known; they stay quiet for a day."""
+    named = f"{1 + len(others)} alerts" if others else f"alert {alert}"
+    command = f"trainmaster alerts ack {alert} --reason REASON"
     lines: list[Line] = []
     lines += fact("Alert", says)
     lines += fact("What changes", "it starts no retrain for 24 h, and stays until its signal is back")
     lines += fact("Who is told", "the audit log")
-    lines += fact("Same as", f"trainmaster alerts ack {alert} --reason REASON", "dim")
-    dialog = Reasoned(
-        f"Acknowledge alert {alert}",
-        lines,
-        confirm="Acknowledge",
-        command=f"trainmaster alerts ack {alert} --reason REASON",
-    )
+    lines += fact("Same as", f"{command}, and so for each of the group" if others else command, "dim")
+    dialog = Reasoned(f"Acknowledge {named}", lines, confirm="Acknowledge", command=command)
 
     def done(confirmed: bool | None) -> None:
         if confirmed:
-            work = control.acts.acknowledge(alert, reason=dialog.reason)
-            control.start_act(work, done=f"alert {alert} acknowledged for 24 h")
+            work = control.acts.acknowledge((alert, *others), reason=dialog.reason)
+            control.start_act(work, done=f"{named} acknowledged for 24 h")
 
     control.push_screen(dialog, done)
 

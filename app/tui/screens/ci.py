@@ -6,7 +6,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from app.store.queries.ci import VerdictRow, verdicts
+from app.store.queries.ci import VerdictRow, commit_asked, verdicts
 from app.store.queries.overview import running_now
 from app.store.queries.runs import LogRow, RunRow, TaskRow, last_log_lines_of, tasks_of
 from app.store.queries.serving import DeploymentRow, deployments
@@ -85,7 +85,7 @@ class CiScreen(PlaceScreen):
 
     def load(self, reader: Reader, wish: str | None) -> Body:
         """Runs under way, verdicts, and the chosen one's stages."""
-        running = [_under_way(run) for run in running_now(reader) if run.flow == "ci"]
+        running = [_under_way(run, commit_asked(reader, run.key)) for run in running_now(reader) if run.flow == "ci"]
         checked = (*running, *(_judged(row) for row in verdicts(reader, limit=SHOWN)))
         chosen = next((one for one in checked if one.run == wish), checked[0] if checked else None)
         if chosen is None:
@@ -116,7 +116,8 @@ class CiScreen(PlaceScreen):
         ]
         grid.show(Window.of(rows))
         red = sum(1 for one in snapshot.checked if one.verdict == "red")
-        grid.head("Commits", f"{len(rows)} checked · {red} red" if rows else "")
+        judged = sum(1 for one in snapshot.checked if one.at is not None and one.verdict in ("red", "green"))
+        grid.head("Commits", f"{judged} checked · {red} red" if rows else "")
         self._show_stages(snapshot)
 
     def tick(self) -> None:
@@ -226,9 +227,9 @@ class CiScreen(PlaceScreen):
         return f"trainmaster ci run --commit {found.commit} --project {found.project}" if found else ""
 
 
-def _under_way(run: RunRow) -> Checked:
+def _under_way(run: RunRow, commit: str) -> Checked:
     return Checked(
-        run.key, run.cause_key or "HEAD", run.state, run.task or "", "", None, None, None, None,
+        run.key, commit or run.cause_key or "HEAD", run.state, run.task or "", "", None, None, None, None,
         run.started_at or run.requested_at, run.requested_by, "", "", run.project,
     )  # fmt: skip
 

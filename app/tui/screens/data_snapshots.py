@@ -200,7 +200,8 @@ class ProfileTab(DataTab):
         name = snapshot.source.partition("/")[2]
         if profile is None:
             grid.head(f"Profile of {name}")
-            self.query_one("#column", Panel).show([line(("no profile", "dim"))])
+            for pane in ("#column", "#column-brief"):
+                self.query_one(pane, Panel).show([line(("no profile", "dim"))])
             return
         labels = (
             "no label here" if profile.labelled is None else f"{profile.labelled:,}/{profile.target_rows:,} labelled"
@@ -227,8 +228,8 @@ class ProfileTab(DataTab):
         width = max(panel.size.width, 20)
         lines = column_lines(one, profile, width, self.control.glyphs)
         panel.show(lines)
-        brief = [line((f"{one.name} ", "bold"), f"{one.minimum} … {one.maximum}", (f"  median {one.median}", "dim"))]
-        self.query_one("#column-brief", Panel).show([*brief, line((one.hint or profile.target_says, "dim"))])
+        brief = line((f"{one.name} ", "bold"), *_in_short(one))
+        self.query_one("#column-brief", Panel).show([brief, line((one.hint or profile.target_says, "dim"))])
 
     def copied(self, _grid: Grid) -> str:
         """The profile as a command."""
@@ -248,6 +249,15 @@ def _column_row(one: ColumnView) -> Row:
             ("knows?" if one.hint else "", "bad"),
         ),
     )
+
+
+def _in_short(one: ColumnView) -> tuple[object, ...]:
+    """What there is to say of a column in a few words."""
+    if one.minimum:
+        return (f"{one.minimum} … {one.maximum}", (f"  median {one.median}" if one.median else "", "dim"))
+    if one.top:
+        return (f"mostly {one.top[0][0]}", (f"  {one.top[0][1]:,} rows", "dim"))
+    return ((f"{one.privacy}, {one.distinct:,} values", "dim"),)
 
 
 def column_lines(one: ColumnView, profile: ProfileView, width: int, glyphs: Glyphs) -> list[Line]:

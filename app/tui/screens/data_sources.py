@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
+from app.domain.source_age import SourceAge, source_age
 from app.store.queries.data import (
     RuleCount,
     SnapshotRow,
@@ -17,6 +18,7 @@ from app.store.queries.data import (
     snapshots,
     sources,
 )
+from app.store.queries.profiles import allowed_ages
 from app.store.reader import Reader
 from app.tui import parts, words
 from app.tui.charts import bar
@@ -40,13 +42,14 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Body:
-    """Sources, and what the chosen one took in."""
+    """Sources with the hours that a newest row may be old (by project), and what the chosen one took in."""
 
     sources: tuple[SourceRow, ...]
     source: SourceRow | None
     snapshots: tuple[SnapshotRow, ...]
     rules: tuple[RuleCount, ...]
     files: tuple[SourceFileRow, ...]
+    allowed: dict[str, dict[str, float]]
 
 
 class SourcesTab(DataTab):
@@ -70,9 +73,10 @@ class SourcesTab(DataTab):
     def load(self, reader: Reader, wish: tuple[str, ...]) -> Body:
         """Everything about the chosen source."""
         found = tuple(sources(reader))
-        source = next((s for s in found if f"{s.project}/{s.source}" == wish[0]), found[0] if found else None)
+        allowed = {project: allowed_ages(reader, project) for project in {each.project for each in found}}
+        source = next((s for s in found if _id(s) == wish[0]), found[0] if found else None)
         if source is None:
-            return Body(found, None, (), (), ())
+            return Body(found, None, (), (), (), allowed)
         project, name = source.project, source.source
         return Body(
             found,
@@ -80,21 +84,22 @@ class SourcesTab(DataTab):
             tuple(snapshots(reader, limit=40, project=project, source=name)),
             tuple(counts_by_rule(reader, project=project, source=name)),
             tuple(files_of(reader, limit=40, project=project, source=name)),
+            allowed,
         )
 
     def show(self, snapshot: Body) -> None:
         """Fill the panes."""
         glyphs, now = self.control.glyphs, self.control.clock()
         if snapshot.source is not None:
-            self.data.choose(f"{snapshot.source.project}/{snapshot.source.source}")
+            self.data.choose(_id(snapshot.source))
         grid = self.query_one("#sources", Grid)
-        grid.show(Window.of([_row(source, now, glyphs) for source in snapshot.sources]))
+        ages = {_id(each): _age(each, snapshot, now) for each in snapshot.sources}
+        grid.show(Window.of([_row(each, ages[_id(each)], now, glyphs) for each in snapshot.sources]))
         rows = sum(source.rows for source in snapshot.sources)
         waiting = sum(source.quarantined_open for source in snapshot.sources)
-        grid.head(
-            f"Sources · {len(snapshot.sources)}",
-            f"{rows:,} rows · {waiting:,} in quarantine" if snapshot.sources else "",
-        )
+        stale = sum(age.is_stale for age in ages.values())
+        told = f"{rows:,} rows · {waiting:,} in quarantine" + (f" · {stale} stale" if stale else "")
+        grid.head(f"Sources · {len(snapshot.sources)}", told if snapshot.sources else "")
         self._show_source(snapshot, now, glyphs)
 
     def _show_source(self, body: Body, now: datetime, glyphs: Glyphs) -> None:
@@ -106,7 +111,10 @@ class SourcesTab(DataTab):
             return
         panel.head(source.source, f"snapshot {source.snapshot[:6]}")
         width = max(panel.size.width, 20)
-        panel.show([*_taken(body.snapshots, now), (), *_rejected(body.rules, glyphs), (), *_files(body.files, width)])
+        age = _aged(_age(source, body, now), glyphs)
+        panel.show(
+            [*age, *_taken(body.snapshots, now), (), *_rejected(body.rules, glyphs), (), *_files(body.files, width)]
+        )
         worst = body.rules[0] if body.rules else None
         words_of_worst = f"{worst.rule}: {worst.rows:,} rows · {worst.example}" if worst else "nothing was rejected"
         brief.show(
@@ -138,17 +146,34 @@ class SourcesTab(DataTab):
         return f"trainmaster data quarantine ls --project {project} --source {name}"
 
 
-def _row(source: SourceRow, now: datetime, glyphs: Glyphs) -> Row:
+def _id(source: SourceRow) -> str:
+    return f"{source.project}/{source.source}"
+
+
+def _age(source: SourceRow, body: Body, now: datetime) -> SourceAge:
+    limit = body.allowed[source.project].get(source.source)
+    return source_age(source.source, words.moment(source.newest), limit, at=now)
+
+
+def _aged(age: SourceAge, glyphs: Glyphs) -> list[Line]:
+    """Whether the newest row is as young as the contract asks; nothing where it asks for nothing."""
+    if age.limit_h is None:
+        return []
+    sign, word, ink = (glyphs.alert, "stale", "warn") if age.is_stale else (glyphs.ok, "fresh", "ok")
+    return [line((f"{sign} {word}: {age.says}", ink)), ()]
+
+
+def _row(source: SourceRow, age: SourceAge, now: datetime, glyphs: Glyphs) -> Row:
     bad = source.quarantined_open > 0
     return Row(
-        f"{source.project}/{source.source}",
+        _id(source),
         (
-            (glyphs.alert if bad else glyphs.ok, "warn" if bad else "ok"),
+            (glyphs.alert if bad or age.is_stale else glyphs.ok, "warn" if bad or age.is_stale else "ok"),
             (source.source, "bold"),
             (f"{source.rows:,}", ""),
             (f"{source.quarantined:,}" if source.quarantined else "–", "warn" if bad else "dim"),
             (f"{source.files:,}", "dim"),
-            ((source.newest or source.watermark or "–")[:10], ""),
+            ((source.newest or source.watermark or "–")[:10], "warn" if age.is_stale else ""),
             (words.ago(source.refreshed_at, now), "dim"),
             (source.project, "dim"),
         ),

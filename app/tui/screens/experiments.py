@@ -9,17 +9,19 @@ from textual.containers import Horizontal, Vertical
 
 from app.domain.errors import NotFound
 from app.store.queries.runs import RunRow, run_detail
-from app.store.queries.trials import ExperimentRow, TrialRow, edges, experiments, newest_trials
+from app.store.queries.trials import UNTUNED, ExperimentRow, TrialRow, edges, experiments, newest_trials
 from app.store.reader import Reader
 from app.tui import parts, trials, words
 from app.tui.charts import sparkline
 from app.tui.grid import Column, Grid, Row, Window
 from app.tui.lines import line
 from app.tui.panel import Panel
+from app.tui.screens.compare_trials import CompareTrialsScreen
 from app.tui.screens.place import PlaceScreen
 from app.tui.screens.run import RunScreen, ask_cancel
 
 SHOWN, TRIALS = 200, 1000
+MOST_COMPARED = 12
 SEARCHES = (
     Column("search", "SEARCH", 7, cut=True, wide=13),
     Column("project", "PROJECT", 12, drop=3, grow=True),
@@ -169,7 +171,7 @@ class ExperimentsScreen(PlaceScreen):
                 pane.show([line(("nothing is chosen", "dim"))])
             return
         glyphs, chosen = self.control.glyphs, body.chosen
-        lines = trials.story(chosen, body.run, body.edges, max(panel.size.width, 30), glyphs)
+        lines = trials.story(chosen, body.run, body.edges, body.trials, max(panel.size.width, 30), glyphs)
         if body.trial is not None:
             lines += [(), *trials.one(chosen, body.trial, panel.size, glyphs)]
         panel.show(lines)
@@ -222,6 +224,20 @@ class ExperimentsScreen(PlaceScreen):
             self.control.acts.request(chosen.project, "train", parameters=parameters),
             done=f"asked for a training as trial {trial.number} of {chosen.key[:6]}",
         )
+
+    def do_search_compare(self) -> None:
+        """Compare the marked trials of the chosen search, or the one under the cursor with the untuned one."""
+        chosen, trial = (self.body.chosen, self.body.trial) if self.body else (None, None)
+        marks = self.query_one("#trials", Grid).choice.marks
+        if chosen is None:
+            return
+        numbers = {mark[1] for mark in marks if isinstance(mark, tuple) and mark[0] == chosen.key}
+        if len(numbers) < 2 and trial is not None:
+            numbers |= {trial.number} if numbers else {trial.number, UNTUNED}
+        if not 2 <= len(numbers) <= MOST_COMPARED:
+            self.control.say(f"Mark 2 to {MOST_COMPARED} trials with space, then c compares them.", severity="warning")
+            return
+        self.app.push_screen(CompareTrialsScreen(chosen.key, sorted(numbers)))
 
     def do_run_cancel(self) -> None:
         """Stop the search, after a yes; it can go on later."""

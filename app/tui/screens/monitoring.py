@@ -256,19 +256,15 @@ class MonitoringScreen(PlaceScreen):
         await ask_limit(self.control, self.body.report.project, self.body.chosen.signal, self.body.chosen.points)
 
     def do_monitor_retrain(self) -> None:
-        """Ask for a retrain; an open alert is its cause."""
+        """Ask for a retrain as the policy does it; an open alert is told as what it is about."""
+        from app.tui.dialogs.feedback import ask_retrain
+
         project = self._project_here()
         if project is None:
             return
         alert = self._alert()
         caused = alert is not None and alert.project == project and alert.state == "open"
-        work = self.control.acts.request(
-            project,
-            "train",
-            cause="alert" if caused else "person",
-            cause_key=alert.key if caused and alert else None,
-        )
-        self.control.start_act(work, done=f"retrain of {project} requested; 3 shows it")
+        ask_retrain(self.control, project, about=alert.says if caused and alert else "")
 
     def do_monitor_test(self) -> None:
         """Look at the newest window now."""

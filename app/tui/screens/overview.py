@@ -210,11 +210,11 @@ class OverviewScreen(PlaceScreen):
         if need is not None and need.kind == "feedback":
             from app.tui.dialogs.feedback import take_on
 
-            take_on(self.control, need.key)
+            take_on(self.control, need.keys)
         if need is not None and need.kind == "alert":
             from app.tui.dialogs.monitoring import ask_acknowledge
 
-            await ask_acknowledge(self.control, need.key, need.what)
+            await ask_acknowledge(self.control, need.key, need.what, others=need.others)
 
     def do_need_resolve(self) -> None:
         """Answer the item of feedback under the cursor."""
@@ -222,7 +222,7 @@ class OverviewScreen(PlaceScreen):
         if need is not None and need.kind == "feedback":
             from app.tui.dialogs.feedback import ask_resolve
 
-            ask_resolve(self.control, need.key, need.what)
+            ask_resolve(self.control, need.keys, need.what)
 
     async def do_need_promote(self) -> None:
         """Open the promotion dialog of the version under the cursor."""

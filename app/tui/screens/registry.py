@@ -224,6 +224,7 @@ class RegistryScreen(PlaceScreen):
                 lines = judgement.card(body.judged, version)
         panel.show(lines)
         gates = f"gates {version.gates_passed}/{version.gates_total}"
+        gates += f", {version.gates_waived} of them waived" if version.gates_waived else ""
         value = words.number(version.metrics.get(body.metric))
         self.query_one("#brief", Panel).show(
             [
@@ -373,12 +374,17 @@ def _version_row(version: VersionRow, metric: str, now: Any, glyphs: Glyphs) -> 
             (version.run[:6], "dim"),
             ((version.commit or "–")[:6] + ("*" if version.dirty else ""), "dim"),
             (
-                f"{glyphs.ok if whole else glyphs.bad} {version.gates_passed}/{version.gates_total}",
-                "ok" if whole else "bad",
+                f"{_sign(whole, version.gates_waived, glyphs)} {version.gates_passed}/{version.gates_total}",
+                "warn" if whole and version.gates_waived else "ok" if whole else "bad",
             ),
             (words.ago(version.created_at, now), "dim"),
         ),
     )
+
+
+def _sign(whole: bool, waived: int, glyphs: Glyphs) -> str:
+    """All gates passed, all hold because some were waived, or not all hold."""
+    return (glyphs.alert if waived else glyphs.ok) if whole else glyphs.bad
 
 
 def _alias(version: VersionRow) -> str:

@@ -92,28 +92,29 @@ def _split(last: "Traffic", width: int, glyphs: Glyphs) -> list[Line]:
 
 
 def _candidate(row: RolloutRow | None, now: datetime, glyphs: Glyphs, width: int) -> list[Line]:
-    """A candidate in the shadow or in the canary, or what became of the last one."""
+    """A candidate in the shadow, in the canary or in its watch after the switch, or what became of the last one."""
     lines = [line(("candidate", "head"))]
     if row is None:
         return [
             *lines,
-            line(("none was tried beside production; ", "dim"), ("[serving]", "key"), (" asks for it", "dim")),
+            line(("none was tried beside production, or watched", "dim")),
+            line(("[serving]", "key"), (" in project.toml asks for a trial", "dim")),
         ]
     word, ink = parts.state(row.state, glyphs)
     ink = "accent" if row.ended_at is None else ink
+    where = f" v{row.baseline} stands by, " if row.state == "watch" else f" beside v{row.baseline}, "
     lines.append(
         line(
-            (f"{row.project} v{row.version} ", "bold"), (word, ink), (f" beside v{row.baseline}, ", "dim"),
+            (f"{row.project} v{row.version} ", "bold"), (word, ink), (where, "dim"),
             (words.ago(row.stage_at, now) if row.ended_at is None else f"{words.ago(row.ended_at, now)} ago", "dim"),
         )
     )  # fmt: skip
-    agreement = row.agreed / row.rows if row.rows else None
-    lines.append(
-        line(
-            ("agreement ", "dim"), (words.percent(agreement, 2), "bold"), (f" of {row.rows:,} rows   ", "dim"),
-            ("errors ", "dim"), (f"{row.errors} of {row.requests:,}", "bad" if row.errors else ""),
-        )
-    )  # fmt: skip
+    errors = (("errors ", "dim"), (f"{row.errors} of {row.requests:,}", "bad" if row.errors else ""))
+    if row.state == "watch" and not row.rows:
+        lines.append(line(*errors))
+    else:
+        agreement = words.percent(row.agreed / row.rows if row.rows else None, 2)
+        lines.append(line(("agreement ", "dim"), (agreement, "bold"), (f" of {row.rows:,} rows   ", "dim"), *errors))
     if row.ended_at is None:
         lines.append(line((_wanted(row), "dim")))
     return lines + [line((part, "dim")) for part in wrapped(row.says, width, 2)] if row.says else lines
@@ -123,6 +124,8 @@ def _wanted(row: RolloutRow) -> str:
     """What the charter asks of this stage."""
     limits = json.loads(row.limits)
     minutes = limits.get(f"{row.state}_minutes", 0)
+    if row.state == "watch":
+        return f"takes over again beyond a limit of [serving], for {minutes:g} min"
     share = f", {limits.get('canary_share', 0) * 100:g} % of entities" if row.state == "canary" else ""
     return f"{row.requests:,} of {limits.get('minimum_requests', 0):,} requests, {minutes:g} min asked{share}"
 
@@ -142,12 +145,13 @@ def brief_lines(watch: Watch, candidate: RolloutRow | None, glyphs: Glyphs) -> l
         )  # fmt: skip
     if candidate is None:
         return [first, line(("no candidate beside production", "dim"))]
-    agreement = candidate.agreed / candidate.rows if candidate.rows else None
+    agreement = words.percent(candidate.agreed / candidate.rows, 1) if candidate.rows else "–"
+    errors = f"  errors {candidate.errors} of {candidate.requests:,}"
     return [
         first,
         line(
             (f"v{candidate.version} ", "bold"), parts.state(candidate.state, glyphs),
-            ("  agreement ", "dim"), words.percent(agreement, 1), (f"  {candidate.says}", "dim"),
+            ("  agreement ", "dim"), agreement, (f"  {candidate.says or errors.strip()}", "dim"),
         ),
     ]  # fmt: skip
 

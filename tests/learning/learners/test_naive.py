@@ -7,33 +7,33 @@ from app.domain.errors import BadInput
 from app.domain.problem import Task
 from app.domain.project import Learner
 from app.learning.learners import fit
-from app.learning.learners.naive import Naive
 from app.learning.learners.stored import answers, load
+from app.learning.learners.table import Table
 
 ROWS = np.array([[0.0], [0.0], [1.0], [1.0], [1.0]])
 TARGET = np.array([1.0, 3.0, 10.0, 20.0, 30.0])
 
 
 def test_the_rate_of_a_group_is_its_mean_and_an_unknown_group_gets_the_mean_of_all() -> None:
-    model = Naive(by=0, smoothing=0.0).fit(ROWS, TARGET)
+    model = Table(by=0, smoothing=0.0).fit(ROWS, TARGET)
 
     assert model.predict(np.array([[0.0], [1.0], [9.0], [np.nan]])).tolist() == [2.0, 20.0, 12.8, 12.8]
 
 
 def test_the_last_values_are_the_newest_of_each_group() -> None:
-    model = Naive(by=0, window=1, smoothing=0.0).fit(ROWS, TARGET)
+    model = Table(by=0, window=1, smoothing=0.0).fit(ROWS, TARGET)
 
     assert model.predict(np.array([[0.0], [1.0]])).tolist() == [3.0, 30.0]
 
 
 def test_small_groups_are_drawn_to_the_mean_of_all() -> None:
-    model = Naive(by=0, smoothing=2.0).fit(ROWS, TARGET)
+    model = Table(by=0, smoothing=2.0).fit(ROWS, TARGET)
 
     assert model.predict(np.array([[0.0]]))[0] == pytest.approx((2 * 2.0 + 2 * 12.8) / 4)
 
 
 def test_a_quantile_of_a_group_is_its_quantile() -> None:
-    model = Naive(by=0, smoothing=0.0, quantile=0.5).fit(ROWS, TARGET)
+    model = Table(by=0, smoothing=0.0, quantile=0.5).fit(ROWS, TARGET)
 
     assert model.predict(np.array([[1.0]]))[0] == 20.0
 

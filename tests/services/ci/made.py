@@ -10,10 +10,10 @@ from tests.faults.made import rows_csv
 NAME = "homes"
 
 
-def write_homes(workspace: Workspace, folder: Path) -> None:
-    """The project `homes` from eighty rows, as `trainmaster init` writes and commits it."""
+def write_homes(workspace: Workspace, folder: Path, *, rows: int = 80) -> None:
+    """The project `homes` from some rows, as `trainmaster init` writes and commits it."""
     file = folder / "homes.csv"
-    file.write_bytes(rows_csv())
+    file.write_bytes(rows_csv(rows))
     proposal.write_project(workspace, NAME, proposal.propose(file, target="late"))
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from sqlmodel import col
 
 from app.cli.main import run as trainmaster
 from app.domain.errors import Damaged
+from app.domain.project.evaluation import Card
 from app.domain.states import CauseKind
 from app.domain.workspace import Workspace
-from app.services import runs
+from app.services import registry, runs
 from app.services.ci.bundles import unfolded
-from app.services.workspaces import make_workspace, open_store
+from app.services.workspaces import make_workspace, open_project, open_store
 from app.store import artifacts
 from app.store.engine import Store
 from app.store.queries.ci import verdicts
@@ -31,11 +33,23 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A workspace whose project has data and a model, and whose commit passed CI."""
     folder = tmp_path_factory.mktemp("ci")
     workspace = make_workspace(folder / "workspace")
-    write_homes(workspace, folder)
+    write_homes(workspace, folder, rows=1900)
+    declare(workspace)
     with open_store(workspace) as store:
         for flow in ("ingest", "features", "train", "ci"):
             runs.run_here(store, workspace, NAME, flow, on_progress=lambda _row: None)
     return workspace
+
+
+def declare(workspace: Workspace) -> None:
+    """Gates that only real flows can satisfy, a protected column, and all that a person says on the card; committed."""
+    file = workspace.project_file(NAME)
+    text, found = re.subn(r'("?town"? = \{ type = "\w+")', r'\1, privacy = "protected"', file.read_text())
+    assert found == 1
+    card = "".join(f'{name} = "said by ana"\n' for name in Card.model_fields)
+    gates = "green_ci = true\ndata_contract = true\ncard_complete = true\nmaximum_fairness_gap = 0.9\n"
+    file.write_text(f"{text}\n[gates]\n{gates}\n[card]\n{card}")
+    commit(workspace, "declares more gates")
 
 
 @pytest.fixture
@@ -60,6 +74,21 @@ def test_a_good_commit_is_green_and_each_stage_says_what_it_did(store: Store) ->
     assert [stage.name for stage in stages] == ["lint", "tests", "contracts", "smoke", "fit", "deliver"]
     assert all(stage.says and stage.duration_s is not None for stage in stages)
     assert "gateway gave the stored answer" in stages[3].says
+
+
+def test_the_gates_for_ci_contract_card_and_fairness_pass_where_real_flows_have_satisfied_them(
+    homes: Workspace, store: Store
+) -> None:
+    tested = registry.judge_again(store, open_project(homes, NAME), NAME, 1, by="ana")
+
+    gates = {gate.gate: gate for gate in tested.gates}
+    assert {name: gates[name].passed for name in ("ci", "contract", "card", "fairness")} == dict.fromkeys(
+        ("ci", "contract", "card", "fairness"), True
+    ), [gate.says for gate in tested.gates]
+    assert "is green" in gates["ci"].says
+    assert "keep their contracts" in gates["contract"].says
+    assert "town" in gates["fairness"].says
+    assert gates["fairness"].value is not None
 
 
 def test_the_digest_of_the_bundle_recomputes_from_its_bytes(store: Store) -> None:

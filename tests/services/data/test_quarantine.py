@@ -205,12 +205,16 @@ def test_private_values_are_hidden_until_somebody_asks_with_a_reason_that_is_kep
     take_in(store, project, "homes")
     first = ids(store)[0]
 
+    tried = data.try_source(project, "homes")
     repaired = data.repair(store, project, first, {"town": "bonn", "size": "1"}, by="ana")
     (hidden, _) = quarantined_rows(store.reader)
     with pytest.raises(Refused, match="for a reason only"):
         data.reveal(store, project, [first], by="ana", reason=" ")
     (shown,) = data.reveal(store, project, [first], by="ana", reason="the customer asked")
 
+    assert {row["town"] for row in tried.rows} == {"(private)"}, (
+        "a sample of a source shows no more than its quarantine"
+    )
     assert json.loads(hidden.content) == {**json.loads(shown.content), "town": "(private)"}
     assert (json.loads(hidden.repairs)["town"], repaired.values["town"]) == ("(private)", "(private)")
     assert (json.loads(shown.content)["town"], json.loads(shown.repairs)["town"]) == ("ulm", "bonn")

@@ -46,7 +46,9 @@ def test_a_batch_whose_newest_row_is_too_old_is_refused_whole(workspace: Workspa
         workspace, project=PROJECT.replace('\ntime = "asked_at"\n', '\ntime = "asked_at"\nmax_age_hours = 24\n')
     )
 
-    with pytest.raises(Refused, match=r"its newest row is .* h old, at most 24 h are allowed; nothing was taken in"):
+    with pytest.raises(
+        Refused, match=r"the newest row of the batch is .* h old, at most 24 h are allowed; nothing was taken in"
+    ):
         take_in(store, project, "homes")
 
     with store.read() as session:

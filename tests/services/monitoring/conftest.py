@@ -12,16 +12,10 @@ from app.store.engine import Store
 from tests import monthly
 
 
-@pytest.fixture(scope="session")
-def made_quarter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The workspace that the tests copy."""
-    return monthly.first_quarter(tmp_path_factory.mktemp("quarter") / "workspace").root
-
-
 @pytest.fixture
-def quarter(made_quarter: Path, tmp_path: Path) -> Workspace:
+def quarter(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Workspace:
     """January to March, a version in production, one batch of predictions."""
-    shutil.copytree(made_quarter, tmp_path / "workspace")
+    shutil.copytree(monthly.kept_quarter(tmp_path_factory.getbasetemp()), tmp_path / "workspace")
     return Workspace(tmp_path / "workspace")
 
 

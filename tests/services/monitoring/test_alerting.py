@@ -8,13 +8,13 @@ from sqlmodel import Session
 from app.domain.errors import BadInput, Refused, Usage
 from app.domain.project import Alerts
 from app.domain.states import CauseKind, NoticeState, RunState, Severity, Stage
-from app.services.monitoring import alerting, alerts, assign, mute, resolve
+from app.services.monitoring import alerting, assign, mute, resolve
 from app.services.monitoring.alerting import Breach
 from app.services.monitoring.following import windows_in_a_row
 from app.services.workspaces import now
 from app.store import artifacts
 from app.store.engine import Store
-from app.store.queries.alerts import alert_of, notices_of
+from app.store.queries.alerts import alert_of, alerts, notices_of
 from app.store.tables import FeatureSet, Model, ModelVersion, MonitorReport, Notice, Project, Run, Signal
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -6,10 +6,10 @@ import pytest
 
 from app.domain.errors import NotFound, Usage
 from app.domain.workspace import Workspace
-from app.services.monitoring import acknowledge, alerts
+from app.services.monitoring import acknowledge
 from app.services.workspaces import now
 from app.store.engine import Store
-from app.store.queries.monitoring import decisions
+from app.store.queries.monitoring import alerts, decisions
 from tests.monthly import Month, arrive
 
 

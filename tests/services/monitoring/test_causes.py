@@ -1,6 +1,8 @@
 """Of ten planted faults the right suspect is among the first three for eight at least, within five seconds each."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,16 @@ def looked_into(workspace: Workspace, fault: Fault) -> Explained | None:
 
 def is_guilty(suspect: Suspect, fault: Fault) -> bool:
     return any(f"{suspect.kind} {suspect.name}".startswith(words) for words in fault.guilty)
+
+
+def test_looking_into_an_alert_loads_no_writer_and_no_slow_library() -> None:
+    code = """
+import sys, app.services.monitoring.causes
+print([name for name in ("sqlalchemy", "sqlmodel", "pydantic", "pandas", "numpy") if name in sys.modules])
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert told.stdout.strip() == "[]"
 
 
 @pytest.mark.faults

@@ -1,6 +1,7 @@
 """Health: what is looked at, when it becomes an alert, and that silence is one, whoever is silent."""
 
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from app.services.monitoring.health.machine import days_until_full, machine_valu
 from app.services.monitoring.health.recording import KEPT, prune, record
 from app.services.monitoring.health.runs import ci_values, run_values
 from app.services.monitoring.health.value import HealthValue
+from app.services.serving.traffic import Counters
 from app.services.workspaces import now
 from app.store.engine import Store
 from app.store.queries.alerts import alerts
@@ -145,6 +147,29 @@ def test_a_look_keeps_points_a_minute_apart_for_two_weeks(store: Store) -> None:
     assert len(points) == 3
     with store.write() as session:
         assert prune(session, NOON + KEPT + timedelta(hours=1)) == 3
+
+
+def test_a_gateway_that_fails_is_an_alert_after_two_looks_and_a_quiet_one_is_none(
+    workspace: Workspace, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[float, float]] = [(0, 0), (3, 3), (1_000, 50), (2_000, 100), (3_000, 100)]
+    answers = iter(
+        Counters(15.0 * at, {("p", "200"): good, ("p", "500"): bad}, {}, {0.01: good, float("inf"): good + bad})
+        for at, (good, bad) in enumerate(asked)
+    )
+    monkeypatch.setattr("app.services.serving.traffic.look", lambda *_: next(answers))
+    gateway, moment = health.Gateway(workspace, time.monotonic), NOON
+
+    opened = []
+    for _ in asked:
+        moment += timedelta(seconds=15)
+        opened.append(len(health.look(store, workspace, sample=IDLE, moment=moment, gateway=gateway).opened))
+    signals = {row.name: row for row in health_signals(store.reader)}
+
+    assert opened == [0, 0, 0, 1, 0]
+    assert [(one.signal, one.state) for one in alerts(store.reader)] == [("serving.errors", "resolved")]
+    assert signals["serving.requests"].value == pytest.approx(1_000 / 15)
+    assert "serving.p99" in signals
 
 
 def test_what_is_watched_no_more_ends_its_alert(store: Store) -> None:

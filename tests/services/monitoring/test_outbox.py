@@ -87,11 +87,14 @@ def test_a_crash_between_commit_and_event_loses_and_doubles_nothing(quarter: Wor
     assert len([each for each in decisions(quarter_store.reader) if each.retrain]) == 1
 
 
-def test_a_decision_lost_in_the_orchestrator_is_sent_again(april: Workspace, april_store: Store, decided: str) -> None:
+@pytest.mark.parametrize("sent_ago", [timedelta(minutes=6), -timedelta(days=900)], ids=["lost", "clock set back"])
+def test_a_decision_lost_in_the_orchestrator_is_sent_again(
+    april: Workspace, april_store: Store, decided: str, sent_ago: timedelta
+) -> None:
     post = Post()
     emit_waiting(april_store, april, emit=post)
     with april_store.write() as session:
-        session.connection().execute(update(Decision).values(emitted_at=now() - timedelta(minutes=6)))
+        session.connection().execute(update(Decision).values(emitted_at=now() - sent_ago))
 
     again = emit_waiting(april_store, april, emit=post)
 

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -214,6 +215,15 @@ def test_an_alert_that_comes_while_a_hook_is_told_is_told_next(
     send_waiting(store, workspace)
 
     assert told == [["machine.disk"], ["machine.memory"]]
+
+
+def test_what_was_to_be_told_under_a_clock_that_ran_ahead_is_told_now(workspace: Workspace, store: Store) -> None:
+    with_hook(workspace, store, '[alerts.hooks.desk]\nkind = "command"\ncommand = ["true"]\n')
+    ahead = now() + timedelta(days=900)
+    with store.write() as session:
+        session.connection().execute(update(Notice).values(next_at=ahead, created_at=ahead))
+
+    assert (send_waiting(store, workspace), send_waiting(store, workspace)) == (1, 0)
 
 
 @pytest.mark.faults

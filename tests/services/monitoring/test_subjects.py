@@ -12,7 +12,7 @@ from app.store.queries.monitoring import alerts
 from app.store.tables import PredictionBatch
 from flows.monitor import monitor
 from flows.predict import predict
-from tests.monthly import PROJECT
+from tests.monthly import PROJECT, PROJECT_TOML
 
 APRIL = parse_month("2013-04")
 
@@ -73,3 +73,21 @@ def test_a_retrained_version_cannot_talk_its_own_training_month_good(april: Work
     assert found["version"] == 1
     assert found["resolved"] == []
     assert [alert.state for alert in alerts(april_store.reader) if alert.signal == "auc"] == ["open"]
+
+
+@pytest.mark.parametrize(
+    ("window", "rows", "says"),
+    [
+        ('"count"\nwindow_rows = 500', 500, "2013-03-09"),
+        ('"batch"', 2100, "2013-01-01"),
+        ('"week"', 0, "2013-03-25"),
+    ],
+)
+def test_a_window_is_cut_by_count_by_batch_or_by_time(quarter: Workspace, window: str, rows: int, says: str) -> None:
+    file = quarter.project_folder(PROJECT) / "project.toml"
+    file.write_text(PROJECT_TOML.replace('window = "month"', f"window = {window}"))
+
+    found = monitor(PROJECT, workspace=str(quarter.root))
+
+    assert found["rows"] == rows or (rows == 0 and 100 < found["rows"] < 200)
+    assert found["window"].startswith(says)

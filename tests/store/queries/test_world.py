@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from app.domain.errors import NotFound
-from app.domain.states import RunState
+from app.domain.states import Receiver, RunState, Severity
 from app.store.engine import Store
 from app.store.queries import (
     audit,
@@ -23,7 +24,10 @@ from app.store.queries import (
     registry,
     serving,
 )
+from app.store.tables import Alert, FeedbackItem
 from tests.store.world import World, add_run, make_world
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -185,6 +189,41 @@ def test_what_waits_for_a_person_comes_with_since_and_next_step(store: Store, wo
     assert all(need.since and need.next_step.startswith("trainmaster ") for need in needs)
     assert needs[1].next_step == "trainmaster models promote flight-delay 2"
     assert needs[2].key == failed.key
+
+
+def test_alerts_of_one_group_and_items_of_one_receiver_are_one_line_each(store: Store, world: World) -> None:
+    with store.write() as session:
+        for at in range(8):
+            family = "drift" if at < 6 else "quality"
+            alert = Alert(
+                key=f"a{at}", project_id=1, signal=f"s{at}", severity=Severity.WARNING, says=f"s{at} is over",
+                grouped=family, opened_at=NOON + timedelta(hours=at), last_seen_at=NOON,
+            )  # fmt: skip
+            session.add(alert)
+            session.flush()
+            for receiver in Receiver:
+                item = FeedbackItem(
+                    key=f"{receiver[:2]}{at}", project_id=1, alert_id=alert.id or 0, receiver=receiver,
+                    says=f"why s{at}?",
+                    next_step="trainmaster alerts ls", opened_at=NOON + timedelta(hours=at),
+                )  # fmt: skip
+                session.add(item)
+
+    found = {
+        (need.kind, need.group): need
+        for need in overview.needs_you(store.reader, project="flight-delay")
+        if need.kind in ("alert", "feedback") and need.key != world.alert
+    }
+
+    assert set(found) == {
+        ("alert", "drift"), ("alert", "quality"), ("feedback", "experiment"), ("feedback", "data_engineering"),
+        ("feedback", "scheduler"),
+    }  # fmt: skip
+    drift, asked = found["alert", "drift"], found["feedback", "data_engineering"]
+    assert drift.what == "s5 is over · and 5 more of drift"
+    assert (len(drift.keys), drift.since[:13]) == (6, "2026-05-01T12")
+    assert asked.what == "data engineering (2 quality, 6 drift): why s7?"
+    assert len(asked.keys) == 8
 
 
 def test_a_failure_that_was_followed_by_a_success_needs_nobody(store: Store, world: World) -> None:

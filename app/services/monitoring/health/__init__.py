@@ -15,6 +15,7 @@ from app.services.monitoring.health.model import model_values
 from app.services.monitoring.health.recording import prune, record
 from app.services.monitoring.health.runs import ci_values, run_values
 from app.services.monitoring.health.services import beat, heartbeat_values, service_values, write_beat
+from app.services.monitoring.health.serving import Gateway, serving_values
 from app.services.monitoring.health.value import HealthValue
 from app.services.monitoring.rules import rules_of
 from app.services.workspaces import now, open_project, project_names
@@ -42,11 +43,17 @@ class Looked:
 
 
 def look(
-    store: Store, workspace: Workspace, *, sample: MachineSample | None = None, moment: datetime | None = None
+    store: Store,
+    workspace: Workspace,
+    *,
+    sample: MachineSample | None = None,
+    moment: datetime | None = None,
+    gateway: Gateway | None = None,
 ) -> Looked:
     """Look at everything that is not data, and write signals, points and alerts; each project is one transaction.
 
-    A project whose project.toml cannot be read is looked at with the default limits.
+    A project whose project.toml cannot be read is looked at with the default limits. `gateway` knows what it had
+    answered at the look before; without it serving is not looked at.
     """
     at = moment or now()
     reading = sample or sample_machine(workspace.root)
@@ -62,6 +69,7 @@ def look(
         *_disk_bytes(reading),
         *service_values(services, at),
         *heartbeat_values(reader, at, but=frozenset({SELF})),
+        *serving_values(gateway.since_last() if gateway is not None else None, everywhere.health),
     ]
     with store.write() as session:
         opened += record(session, "", values, everywhere, at)
@@ -134,6 +142,7 @@ def _disk_bytes(sample: MachineSample) -> list[HealthValue]:
 
 __all__ = [
     "SELF",
+    "Gateway",
     "HealthValue",
     "Looked",
     "beat",

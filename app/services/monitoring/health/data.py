@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from app.domain.project import Health, ProjectFile
+from app.services.data.freshness import source_ages
 from app.services.monitoring.health.value import HealthValue
 from app.store.moments import parse_utc
 from app.store.reader import Reader
@@ -15,7 +16,7 @@ LEAST_SNAPSHOTS = 4
 LEAST_HOURS = 24.0
 
 _SNAPSHOTS = """
-SELECT source, key, created_at, time_to, columns FROM (
+SELECT source, key, created_at, columns FROM (
   SELECT s.*, row_number() OVER (PARTITION BY s.source ORDER BY s.id DESC) AS place FROM snapshot s
   WHERE s.project_id = (SELECT id FROM project WHERE name = :project)) newest
 WHERE place <= 12 ORDER BY source, created_at
@@ -32,21 +33,21 @@ def source_values(reader: Reader, file: ProjectFile, limits: Health, now: dateti
     by_source: dict[str, list[dict[str, Any]]] = {}
     for row in reader.rows(_SNAPSHOTS, {"project": file.name}):
         by_source.setdefault(row["source"], []).append(row)
-    for name, source in file.sources.items():
+    ages = source_ages(reader, file, at=now)
+    for name in file.sources:
         rows = by_source.get(name, [])
         if not rows:
             continue
         last = rows[-1]
-        if source.max_age_hours is not None and last["time_to"]:
-            hours: float = (now - parse_utc(last["time_to"])).total_seconds() / 3600
-            limit: float | None = source.max_age_hours
-            says = f"the newest row of {name} is {hours:,.0f} h old"
+        age = ages[name]
+        if age.limit_h is not None and age.age_h is not None:
+            hours, limit, says, late = age.age_h, age.limit_h, age.says, age.is_stale
         else:
             hours = (now - parse_utc(last["created_at"])).total_seconds() / 3600
             pause = _usual_pause_h(rows)
             limit = max(pause * limits.source_late_factor, LEAST_HOURS) if pause is not None else None
             says = f"{name} delivered {hours:,.1f} h ago" + (f", usually every {pause:,.1f} h" if pause else "")
-        late = limit is not None and hours >= limit
+            late = limit is not None and hours >= limit
         command = f"trainmaster data ls --project {file.name}"
         found.append(
             HealthValue(f"freshness.{name}", "freshness", hours, limit, says, "h", late, next_step=command, source=name)

@@ -193,8 +193,8 @@ def upgrade() -> None:
             "one_open_rollout",
             ["project_id"],
             unique=True,
-            sqlite_where=sa.text("state IN ('shadow', 'canary')"),
-            postgresql_where=sa.text("state IN ('shadow', 'canary')"),
+            sqlite_where=sa.text("state IN ('shadow', 'canary', 'watch')"),
+            postgresql_where=sa.text("state IN ('shadow', 'canary', 'watch')"),
         )
 
     op.create_table(

@@ -84,11 +84,11 @@ def compare_runs(reader: Reader, keys: Sequence[str], *, baseline: str | None = 
     at = next((at for at, run in enumerate(runs) if run.row.key == first), 0)
     metrics = [metrics_of(reader, run.row.key) for run in runs]
     sections = (
-        _section("run", [_facts(run) for run in runs], at),
-        _section("parameters", [parameters_of(reader, run.row.key) for run in runs], at),
+        section_of("run", [_facts(run) for run in runs], at),
+        section_of("parameters", [parameters_of(reader, run.row.key) for run in runs], at),
         _metric_section(metrics, at),
-        _section("features", [_features(reader, run.row.key) for run in runs], at),
-        _section("packages", [_packages(run) for run in runs], at),
+        section_of("features", [_features(reader, run.row.key) for run in runs], at),
+        section_of("packages", [_packages(run) for run in runs], at),
     )
     verdicts = _verdicts(runs, metrics, at)
     return Comparison(runs, at, first is not None and first == pin, tuple(s for s in sections if s.lines), verdicts)
@@ -148,12 +148,14 @@ def _features(reader: Reader, key: str) -> dict[str, Value]:
     return found
 
 
-def _section(name: str, sides: Sequence[Mapping[str, Value]], at: int) -> Section:
+def section_of(name: str, sides: Sequence[Mapping[str, Value]], at: int) -> Section:
+    """Lines for all that any side has; `at` is the baseline's place."""
     names = dict.fromkeys(key for side in sides for key in side)
-    return Section(name, tuple(_line(key, [side.get(key) for side in sides], at) for key in names))
+    return Section(name, tuple(line_of(key, [side.get(key) for side in sides], at) for key in names))
 
 
-def _line(name: str, values: Sequence[Value], at: int, margins: Iterable[float | None] = ()) -> Line:
+def line_of(name: str, values: Sequence[Value], at: int, margins: Iterable[float | None] = ()) -> Line:
+    """One line; values that are not those of the baseline at `at` are marked."""
     return Line(name, tuple(values), tuple(not _equal(value, values[at]) for value in values), tuple(margins))
 
 
@@ -165,7 +167,7 @@ def _equal(one: Value, other: Value) -> bool:
 
 def _metric_section(sides: Sequence[Mapping[str, float]], at: int) -> Section:
     names = dict.fromkeys(key for side in sides for key in side if not key.endswith((".low", ".high")))
-    lines = [_line(key, [s.get(key) for s in sides], at, [margin_of(s, key) for s in sides]) for key in names]
+    lines = [line_of(key, [s.get(key) for s in sides], at, [margin_of(s, key) for s in sides]) for key in names]
     return Section("metrics", tuple(lines))
 
 
@@ -213,15 +215,25 @@ def verdict_of(key: str, name: str, values: Mapping[str, float], rival: str, oth
     gain = known.gain(mine, over=theirs) if known is not None else mine - theirs
     if gain == 0:
         return f"{name} and {rival} have the same {key}"
-    size = f"{abs(gain):.3f}".removeprefix("0")
+    size = _short(abs(gain))
     verb = "beats" if gain > 0 else "is behind"
     margins = [margin for margin in (margin_of(values, key), margin_of(others, key)) if margin is not None]
     if len(margins) < 2:
         return f"{name} {verb} {rival} by {size} {key}; no interval is known"
-    reach = f"{max(margins):.3f}".removeprefix("0")
+    reach = _short(max(margins))
     inside = values[f"{key}.low"] <= others[f"{key}.high"] and others[f"{key}.low"] <= values[f"{key}.high"]
     end = f"inside ±{reach}: not significant" if inside else f"outside ±{reach}: significant"
     return f"{name} {verb} {rival} by {size} {key}, {end}"
+
+
+def _short(size: float) -> str:
+    """A size with three digits, or with as many as it takes to be more than nothing.
+
+    >>> _short(0.0312), _short(0.00003), _short(12.5)
+    ('.031', '.00003', '12.500')
+    """
+    digits = 3 if size >= 0.0005 or size == 0 else 1 - math.floor(math.log10(size)) - 1
+    return f"{size:.{digits}f}".removeprefix("0")
 
 
 def as_documents(found: Comparison, *, everything: bool) -> dict[str, Any]:
@@ -245,4 +257,14 @@ def as_documents(found: Comparison, *, everything: bool) -> dict[str, Any]:
     }
 
 
-__all__ = ["Comparison", "Line", "Section", "as_documents", "compare_runs", "margin_of", "verdict_of"]
+__all__ = [
+    "Comparison",
+    "Line",
+    "Section",
+    "as_documents",
+    "compare_runs",
+    "line_of",
+    "margin_of",
+    "section_of",
+    "verdict_of",
+]
