@@ -27,10 +27,10 @@ def quarter_store(quarter: Workspace) -> Iterator[Store]:
 
 
 @pytest.fixture(scope="session")
-def made_april(made_quarter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_april(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The workspace after the bad month, that the tests copy."""
     root = tmp_path_factory.mktemp("april") / "workspace"
-    shutil.copytree(made_quarter, root)
+    shutil.copytree(monthly.kept_quarter(tmp_path_factory.getbasetemp()), root)
     monthly.arrive(Workspace(root), monthly.BAD_APRIL)
     return root
 
