@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed-from-lock
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo test check lint types packages test-fast test-rest test-screens test-services test-stories versions faults bench screenshots setup lock clean
+.PHONY: demo test check lint types packages test-fast test-rest test-uses test-screens test-services test-stories versions faults bench screenshots setup lock clean
 
 demo: setup
 	$(BIN)/trainmaster demo flight-demo
@@ -34,33 +34,37 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
+PROPERTIES = tests/features/test_as_of.py tests/features/test_history.py tests/gateway/protocols
 FAST = -q -m "not services and not faults and not speed"
 
 test-fast: setup
 	$(BIN)/python -m pytest $(FAST)
 
+test-uses: setup
+	$(BIN)/python -m pytest -p no:schemathesis $(FAST) tests/services
+
 test-rest: setup
-	$(BIN)/python -m pytest $(FAST) --ignore=tests/tui
+	$(BIN)/python -m pytest $(FAST) --ignore=tests/tui --ignore=tests/services
 
 test-screens: setup
 	$(BIN)/python -m pytest -p no:schemathesis $(FAST) tests/tui
 
-SERVICES = -q -m "services and not faults and not speed"
+SERVICES = -q -p no:schemathesis -m "services and not faults and not speed"
 STORIES = tests/test_readme.py tests/test_steps.py
 
-packages: setup
+packages:
 	.ci/packages
 
-test-stories: packages
+test-stories: setup packages
 	$(BIN)/python -m pytest $(SERVICES) $(STORIES)
 
-test-services: packages
+test-services: setup packages
 	$(BIN)/python -m pytest $(SERVICES) tests $(STORIES:%=--ignore=%)
 
 # Real services wait as much as they compute, so three parts run side by side on two cores, the longest first; each
-# prints when it has ended.
-test: setup
-	$(MAKE) --jobs=3 --output-sync=target test-stories test-rest test-services test-screens types lint
+# prints when it has ended. The packages come before them all, or the longest would begin last.
+test: setup packages
+	$(MAKE) --jobs=3 --output-sync=target test-services test-stories test-uses test-rest test-screens types lint
 
 # The fast tests on the other Pythons that are installed here, each in an environment of its own.
 versions:
@@ -70,8 +74,10 @@ versions:
 	  else echo "python$$version is not installed: skipped"; fi; \
 	done
 
+# The long loops, and the properties again on many more random cases.
 faults: setup
 	$(BIN)/python -m pytest -q -m faults --timeout 1800
+	$(BIN)/python -m pytest -q -m "not faults" --timeout 1800 --hypothesis-profile many $(PROPERTIES)
 
 bench: setup
 	$(BIN)/python -m benchmarks

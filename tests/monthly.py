@@ -77,6 +77,9 @@ class Month:
     labelled: bool = True
 
 
+BAD_APRIL = Month(4, meaning=0.1)
+
+
 def write_project(root: Path) -> Workspace:
     """A workspace with the project and no data."""
     workspace = make_workspace(root)

@@ -27,6 +27,11 @@ class Postgres:
         """The SQLAlchemy URL of the superuser."""
         return f"postgresql+psycopg://postgres:test@127.0.0.1:{self.port}/postgres"
 
+    def database(self, name: str) -> str:
+        """The SQLAlchemy URL of a new database."""
+        self.run(f"CREATE DATABASE {name}")
+        return self.url.rsplit("/", 1)[0] + f"/{name}"
+
     def run(self, *statements: str) -> None:
         """Run statements as the superuser."""
         import psycopg

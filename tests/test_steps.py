@@ -1,7 +1,9 @@
-"""The checks of the reference architecture's steps 4 to 28, each from a shell without a terminal."""
+"""The checks of the reference architecture's steps 4 to 28, each by commands without a terminal."""
 
+import contextlib
 import csv
 import hashlib
+import io
 import json
 import os
 import random
@@ -11,13 +13,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from app.cli.main import run
 from app.domain.workspace import Workspace
 from app.services import serving
 
@@ -120,6 +124,12 @@ ulm,4,2024-03-01T00:00:00Z
 """
 
 
+def environment() -> dict[str, str]:
+    """The environment without a person's own workspace and Prefect."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("TRAINMASTER_", "PREFECT_"))}
+    return {**kept, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": str(Path(__file__).parents[1])}
+
+
 class Shell:
     """A workspace and the command line in it."""
 
@@ -128,31 +138,34 @@ class Shell:
         self.project = folder / "projects" / "homes"
 
     def tm(self, *arguments: str, ok: bool = True) -> Any:
-        """Run one command with --json; gives what it printed, or, when it is to fail, its words on stderr."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("TRAINMASTER_", "PREFECT_"))}
-        ran = subprocess.run(
-            [sys.executable, "-m", "app.main", *arguments, "--json"],
-            cwd=self.folder,
-            env={**environment, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": str(Path(__file__).parents[1])},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (ran.returncode == 0) == ok, (arguments, ran.stdout, ran.stderr)
+        """Run one command with --json; gives what it printed, or, when it is to fail, its words on stderr.
+
+        The command line is called in this process, which saves the start of Python; `test_readme.py` uses a shell.
+        """
+        out, err, code = io.StringIO(), io.StringIO(), 0
+        try:
+            with (
+                contextlib.chdir(self.folder),
+                patch.dict(os.environ, environment(), clear=True),
+                redirect_stdout(out),
+                redirect_stderr(err),
+            ):
+                run([*arguments, "--json"])
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        assert (code == 0) == ok, (arguments, out.getvalue(), err.getvalue())
         if not ok:
-            assert ran.returncode == 1, ran.stderr
-            return ran.stderr + ran.stdout
-        return json.loads(ran.stdout) if ran.stdout.strip() else None
+            assert code == 1, err.getvalue()
+            return err.getvalue() + out.getvalue()
+        return json.loads(out.getvalue()) if out.getvalue().strip() else None
 
     def flow(self, name: str, *, cause: str, **parameters: object) -> Any:
         """Run a flow's body with a cause; gives its summary without what differs from run to run."""
         words = [f"--set={key}={value}" for key, value in parameters.items()]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("TRAINMASTER_", "PREFECT_"))}
         ran = subprocess.run(
             [sys.executable, "-m", f"flows.{name}", "--project=homes", f"--cause={cause}", *words, "--json", "--quiet"],
             cwd=self.folder,
-            env={**environment, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": str(Path(__file__).parents[1])},
+            env=environment(),
             capture_output=True,
             text=True,
             check=False,
@@ -169,9 +182,8 @@ class Shell:
         token = self.folder / ".trainmaster" / "token"
         token.touch(mode=0o600)
         token.write_text("of-the-test")
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_WAIT_POLICY": "PASSIVE"}
         command = [sys.executable, "-m", "app.gateway", "--workspace", str(self.folder)]
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL)
         try:
             until = time.monotonic() + 60
             while not serving.health(Workspace(self.folder)).ready:

@@ -252,6 +252,7 @@ def down(workspace: Workspace, on_progress: Report | None = None, *, timeout_s: 
                 break
             time.sleep(TICK_S)
         stop_services(store, workspace)
+        _started[:] = [one for one in _started if one.poll() is None]  # those that have ended are reaped
         let_go(store, SUPERVISOR)
         report(store, SUPERVISOR, ServiceState.DOWN, None, "stopped")
         found = status(store)

@@ -18,11 +18,12 @@ from app.domain.workspace import Workspace
 from app.services import infrastructure, registry, runs, upkeep
 from app.services.proposal import propose, write_project
 from app.services.repository import commit_workspace
-from app.services.workspaces import make_workspace, open_project, open_store
+from app.services.workspaces import open_project
 from app.store.engine import Store
 from tests.faults.made import counts, rows_csv, written
+from tests.live import Live
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 def make_small(workspace: Workspace, folder: Path) -> None:
@@ -120,11 +121,8 @@ def test_a_pipeline_killed_at_fifteen_moments_is_healed_each_time(
 
 
 @dataclass(frozen=True)
-class Live:
-    """A workspace whose services are up, with the project `one`."""
-
-    workspace: Workspace
-    store: Store
+class Small(Live):
+    """The services, with the project `one`."""
 
     def pipeline(self) -> str:
         """Ask the orchestrator for a run of the pipeline over new data."""
@@ -140,19 +138,13 @@ class Live:
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """One set of services for all kills."""
-    workspace = make_workspace(tmp_path_factory.mktemp("killed") / "workspace")
-    make_small(workspace, tmp_path_factory.mktemp("given"))
-    try:
-        infrastructure.up(workspace, timeout_s=90)
-        with open_store(workspace) as store:
-            yield Live(workspace, store)
-    finally:
-        infrastructure.down(workspace)
+def live(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """The session's services, with one project more."""
+    make_small(live.workspace, tmp_path_factory.mktemp("given"))
+    return Small(live.workspace, live.store)
 
 
-def wait_for(live: Live, key: str, stage: str | None = None) -> str:
+def wait_for(live: Small, key: str, stage: str | None = None) -> str:
     """The state of a run, once it has ended or has reached a stage."""
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
@@ -163,7 +155,7 @@ def wait_for(live: Live, key: str, stage: str | None = None) -> str:
     raise AssertionError(f"run {key} is {runs.row_of(live.store, key)}")
 
 
-def require_healed(live: Live, key: str) -> str:
+def require_healed(live: Small, key: str) -> str:
     """The run that was under way has ended and says how; the store is clean; a new run completes; gives the state."""
     live.up_s()
     state = wait_for(live, key)
@@ -178,7 +170,7 @@ def require_healed(live: Live, key: str) -> str:
 
 @pytest.mark.services
 @pytest.mark.parametrize("names", [("worker",), ("orchestrator", "gateway", "watcher")], ids="+".join)
-def test_services_killed_while_a_pipeline_runs_cost_at_most_that_run(live: Live, names: tuple[str, ...]) -> None:
+def test_services_killed_while_a_pipeline_runs_cost_at_most_that_run(live: Small, names: tuple[str, ...]) -> None:
     live.up_s()
     key = live.pipeline()
     wait_for(live, key, "train")
@@ -189,7 +181,7 @@ def test_services_killed_while_a_pipeline_runs_cost_at_most_that_run(live: Live,
 
 
 @pytest.mark.services
-def test_an_acknowledged_promotion_survives_the_death_of_everything(live: Live) -> None:
+def test_an_acknowledged_promotion_survives_the_death_of_everything(live: Small) -> None:
     live.up_s()
     if not counts(live.workspace)["model_version"]:
         assert wait_for(live, live.pipeline()) == "completed"
@@ -209,7 +201,7 @@ def test_an_acknowledged_promotion_survives_the_death_of_everything(live: Live) 
 
 
 @pytest.mark.services
-def test_a_control_room_that_is_killed_takes_nothing_with_it(live: Live) -> None:
+def test_a_control_room_that_is_killed_takes_nothing_with_it(live: Small) -> None:
     live.up_s()
     pids = {one.service: one.pid for one in infrastructure.status(live.store)}
     leader, screen = control_room(live)
@@ -231,7 +223,7 @@ def test_a_control_room_that_is_killed_takes_nothing_with_it(live: Live) -> None
     require_healed(live, key)
 
 
-def promoted(live: Live) -> int:
+def promoted(live: Small) -> int:
     """The version in production, brought there when none is."""
     live.up_s()
     if not counts(live.workspace)["model_version"]:
@@ -244,7 +236,7 @@ def promoted(live: Live) -> int:
     return version
 
 
-def production(live: Live) -> list[int]:
+def production(live: Small) -> list[int]:
     """What serves, where stage and deployment agree."""
     rows = live.store.reader.rows(
         "SELECT v.version FROM model_version v JOIN deployment d ON d.version_id = v.id AND d.state = 'active' "
@@ -263,7 +255,7 @@ def answers_again(live: Live, version: int) -> bool | None:
 
 
 @pytest.mark.faults
-def test_a_gateway_that_is_killed_answers_the_same_again(live: Live) -> None:
+def test_a_gateway_that_is_killed_answers_the_same_again(live: Small) -> None:
     version = promoted(live)
     confirmed = [answers_again(live, version)]
 
@@ -277,7 +269,7 @@ def test_a_gateway_that_is_killed_answers_the_same_again(live: Live) -> None:
 
 @pytest.mark.faults
 @pytest.mark.parametrize("moment_s", [0.0, 0.3, 1.5])
-def test_a_control_room_killed_during_its_promotion_leaves_one_whole_version(live: Live, moment_s: float) -> None:
+def test_a_control_room_killed_during_its_promotion_leaves_one_whole_version(live: Small, moment_s: float) -> None:
     before = promoted(live)
     assert wait_for(live, live.pipeline()) == "completed"
     newest = int(live.store.reader.value("SELECT max(version) FROM model_version"))
@@ -310,7 +302,7 @@ def test_a_control_room_killed_during_its_promotion_leaves_one_whole_version(liv
     require_clean(live.store, live.workspace)
 
 
-def kill(live: Live, *names: str) -> None:
+def kill(live: Small, *names: str) -> None:
     """Kill services, with no chance to clean up."""
     victims = [infrastructure.process_of(live.store, name) for name in names]
     assert all(victims)
@@ -319,7 +311,7 @@ def kill(live: Live, *names: str) -> None:
             os.kill(victim.pid, signal.SIGKILL)
 
 
-def control_room(live: Live) -> "tuple[int, subprocess.Popen[bytes]]":
+def control_room(live: Small) -> "tuple[int, subprocess.Popen[bytes]]":
     """The control room on a terminal of its own: our end of it, and the process."""
     leader, follower = pty.openpty()
     screen = subprocess.Popen(

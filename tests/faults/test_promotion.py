@@ -24,7 +24,7 @@ from app.store import audit
 from app.store.engine import Store
 from app.store.queries.aliases import moves_of, served_at
 from app.store.tables import AuditEvent, Deployment, ModelVersion
-from tests.learning.made import PROJECT, make_frame, make_project, train_on
+from tests.learning.made import PROJECT, make_frame, make_project, version_on
 
 FORK = multiprocessing.get_context("fork")
 
@@ -37,7 +37,7 @@ def prepare(store: Store, workspace: Workspace, versions: int) -> None:
     """
     project = make_project(workspace)
     for version in range(versions):
-        train_on(store, project, make_frame(1500), parameters={"rounds": 8 + version})
+        version_on(store, project, make_frame(1500), parameters={"rounds": 8 + version})
     with store.write() as session:
         session.execute(update(ModelVersion).values(judged_on=None))
     registry.promote_here(store, project, "late", 1, by="ana", reason="first", typed_name="late")

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import BadInput
@@ -41,7 +41,6 @@ def naive(
     return found
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     spine=st.lists(st.tuples(KEY, st.integers(0, 1), TIME), max_size=15),
     view=st.lists(st.tuples(KEY, st.integers(0, 1), TIME, TIME), max_size=25),

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import BadInput
@@ -74,7 +74,6 @@ def frames(spine: list[tuple[str | None, int | None]], facts: list[Fact]) -> tup
     return left, right
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     spine=st.lists(st.tuples(KEY, TIME), max_size=15),
     facts=st.lists(st.tuples(KEY, TIME, TIME, VALUE), max_size=25),

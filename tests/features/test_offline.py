@@ -192,7 +192,8 @@ def test_a_part_of_another_type_promotes_the_others_and_none_of_its_own_takes_th
     assert read(folder, three)["first"].to_pylist() == [0.0, None, 0.5]
 
 
-def test_a_reader_during_fifty_publishes_sees_no_torn_state(tmp_path: Path) -> None:
+@pytest.mark.parametrize("publishes", [20, pytest.param(200, marks=pytest.mark.faults)])
+def test_a_reader_during_many_publishes_sees_no_torn_state(tmp_path: Path, publishes: int) -> None:
     folder = tmp_path / "view"
     publish_parts(folder, {"p0": part(0)}, ["p0"], digest="0")
     seen: list[int] = []
@@ -209,7 +210,7 @@ def test_a_reader_during_fifty_publishes_sees_no_torn_state(tmp_path: Path) -> N
 
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(look)
-        for turn in range(1, 51):
+        for turn in range(1, publishes + 1):
             kept = [f"p{turn - 1}"] if turn % 3 else []
             publish_parts(folder, {f"p{turn}": part(turn)}, [*kept, f"p{turn}"], digest=str(turn))
         done.set()

@@ -1,9 +1,5 @@
 """Both engines of the online store: the same reads, one publish at a time, and never half of one."""
 
-import contextlib
-import os
-import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -18,9 +14,9 @@ import pytest
 from app.domain.errors import Damaged, NotFound, Unavailable
 from app.features.online import OnlineRow, OnlineStore, OnlineView, RowSet
 from app.features.online_sqlite import SqliteOnline
+from tests.postgres import Postgres
 
 NOW = datetime(2013, 1, 1, tzinfo=UTC)
-BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
 
 
 def view(name: str, version: int, *, columns: int = 2) -> OnlineView:
@@ -37,35 +33,9 @@ def rows(version: int, count: int = 300, *, columns: int = 2) -> Iterator[tuple[
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server on loopback, for this module."""
-    if not BINARIES:
-        pytest.skip("PostgreSQL is not installed (.ci/packages)")
-    folder = tmp_path_factory.mktemp("postgres")
-    data, port = folder / "data", 20_000 + os.getpid() % 20_000
-    as_other: list[str] = []
-    if os.getuid() == 0:  # it refuses to run as root
-        for place in (*folder.parents, folder):
-            if place.stat().st_uid == 0 and len(place.parts) > 2:
-                place.chmod(place.stat().st_mode | 0o011)
-        shutil.chown(folder, 65534, 65534)
-        as_other = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    made = [str(BINARIES[-1].with_name("initdb")), "-D", str(data), "-U", "tester", "-A", "trust", "--no-sync"]
-    subprocess.run([*as_other, *made], check=True, capture_output=True, cwd=folder)
-    options = ["-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(folder), "-F"]
-    server = subprocess.Popen(
-        [*as_other, str(BINARIES[-1]), *options], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    url = f"postgresql://tester@127.0.0.1:{port}/postgres"
-    import psycopg
-
-    for _ in range(200):
-        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url):
-            break
-        time.sleep(0.05)
-    yield url
-    server.send_signal(signal.SIGQUIT)
-    server.wait(20)
+def postgres(postgres_server: Postgres) -> str:
+    """The address of a database for this module."""
+    return postgres_server.database("online").replace("+psycopg", "")
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.services)])
@@ -209,6 +179,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from app.features.online import RowSet
 from app.features.online_sqlite import SqliteOnline
+from tests.postgres import Postgres
 from tests.features.test_online import rows, view
 print("begins", flush=True)
 for version in range(int(sys.argv[2]), 10**9):

@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -14,9 +16,12 @@ from app.domain.workspace import Workspace
 from app.services import runs
 from app.store.engine import Store
 from app.store.queries.runs import tasks_of
+from flows.command import run_command
 from tests.orchestration.projects import add_project
+from tests.orchestration.tiny import tiny
 
 TINY = "tests.orchestration.tiny"
+Here = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -24,6 +29,19 @@ def place(workspace: Workspace) -> Workspace:
     """A workspace with the project `demo`."""
     add_project(workspace)
     return workspace
+
+
+@pytest.fixture
+def here(place: Workspace, capfd: pytest.CaptureFixture[str]) -> Iterator[Here]:
+    """Runs the tests' flow as its module does, in this process: its exit code, its stdout, its stderr."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = run_command(tiny, ["--workspace", str(place.root), *arguments])
+        return code, *capfd.readouterr()
+
+    alone = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
+    with patch.dict(os.environ, alone, clear=True):
+        yield call
 
 
 def test_a_module_runs_alone_and_prints_its_summary(place: Workspace, store: Store) -> None:
@@ -48,11 +66,11 @@ def test_it_starts_no_server_and_does_not_even_import_prefect(place: Workspace) 
     assert done.returncode == 0, done.stderr
 
 
-def test_a_refusal_ends_with_1_its_words_and_its_next_step(place: Workspace, store: Store) -> None:
-    done = module(place, "--project", "demo", "--parameters", '{"refuse": true, "seconds": 0}', "--json")
+def test_a_refusal_ends_with_1_its_words_and_its_next_step(here: Here, store: Store) -> None:
+    code, out, _ = here("--project", "demo", "--parameters", '{"refuse": true, "seconds": 0}', "--json")
 
-    assert done.returncode == 1
-    assert json.loads(done.stdout) == {
+    assert code == 1
+    assert json.loads(out) == {
         "error": "the test said no",
         "where": None,
         "next_step": "trainmaster runs ls",
@@ -61,30 +79,30 @@ def test_a_refusal_ends_with_1_its_words_and_its_next_step(place: Workspace, sto
     assert [row["state"] for row in store.reader.rows("SELECT state FROM task ORDER BY id")] == ["completed", "failed"]
 
 
-def test_an_error_is_tried_again_as_often_as_the_stage_says(place: Workspace, store: Store) -> None:
-    done = module(place, "--project", "demo", "--set", "fail_once=true")
+def test_an_error_is_tried_again_as_often_as_the_stage_says(here: Here, store: Store) -> None:
+    code, _, _ = here("--project", "demo", "--set", "fail_once=true")
 
     states = [row["state"] for row in store.reader.rows("SELECT state FROM task ORDER BY id")]
-    assert (done.returncode, states) == (0, ["completed", "failed", "completed"])
+    assert (code, states) == (0, ["completed", "failed", "completed"])
 
 
 @pytest.mark.parametrize(
     "arguments",
     [["--parameters", "{"], ["--parameters", "[1]"], ["--set", "novalue"]],
 )
-def test_wrong_parameters_are_usage_errors(place: Workspace, arguments: list[str]) -> None:
-    done = module(place, "--project", "demo", *arguments)
+def test_wrong_parameters_are_usage_errors(here: Here, arguments: list[str]) -> None:
+    code, _, err = here("--project", "demo", *arguments)
 
-    assert done.returncode == 2
-    assert "next:" in done.stderr
+    assert code == 2
+    assert "next:" in err
 
 
-def test_a_hostile_name_reaches_the_terminal_as_plain_text(place: Workspace) -> None:
-    done = module(place, "--project", "\x1b]52;c;aGk=\a[/x]")
+def test_a_hostile_name_reaches_the_terminal_as_plain_text(here: Here) -> None:
+    code, out, err = here("--project", "\x1b]52;c;aGk=\a[/x]")
 
-    assert done.returncode == 1
-    assert "\x1b" not in done.stderr + done.stdout
-    assert "\a" not in done.stderr + done.stdout
+    assert code == 1
+    assert "\x1b" not in err + out
+    assert "\a" not in err + out
 
 
 def test_a_requested_run_whose_project_is_broken_ends_as_failed(place: Workspace, store: Store) -> None:

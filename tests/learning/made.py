@@ -1,5 +1,6 @@
 """Made data and registered versions for tests: real store, real LightGBM, no feature store."""
 
+import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,11 +13,13 @@ from app.domain.workspace import Workspace
 from app.learning.signature import Feature
 from app.services import experiments
 from app.services.experiments import Evaluated, Pulled, Registered
-from app.services.running import RunContext, running
+from app.services.running import RunContext, commit_of, running
 from app.services.workspaces import OpenProject, now, open_project
 from app.store.engine import Store
 from app.store.tables import FeatureSet
+from tests.once import once
 
+COMMITTED = "2026-01-02T00:00:00Z"
 FEATURES = (
     Feature("hour", "number", "schedule"),
     Feature("wind", "number", "weather"),
@@ -80,8 +83,9 @@ def make_project(workspace: Workspace, text: str = PROJECT, name: str = "late", 
     workspace.project_file(name).write_text(text)
     if commit:
         git = ["git", "-C", str(workspace.root), "-c", "user.name=t", "-c", "user.email=t@example.org"]
+        same_time = os.environ | {"GIT_AUTHOR_DATE": COMMITTED, "GIT_COMMITTER_DATE": COMMITTED}
         for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "--allow-empty", "-m", "project"]):
-            subprocess.run([*git, *words], check=True, capture_output=True)
+            subprocess.run([*git, *words], check=True, capture_output=True, env=same_time)
     return open_project(workspace, name)
 
 
@@ -127,4 +131,12 @@ def train_on(
             return experiments.register(task, pulled, divided, fitted, evaluated), evaluated
 
 
-__all__ = ["FEATURES", "PROJECT", "make_feature_set", "make_frame", "make_project", "train_on"]
+def version_on(
+    store: Store, project: OpenProject, frame: pd.DataFrame, *, parameters: Mapping[str, object] | None = None
+) -> tuple[Registered, Evaluated]:
+    """The same as `train_on`, for tests that need a version and do not ask how it is made."""
+    asked = (project.text, commit_of(project), sorted((parameters or {}).items()), frame)
+    return once(store, lambda: train_on(store, project, frame, parameters=parameters), *asked)
+
+
+__all__ = ["FEATURES", "PROJECT", "make_feature_set", "make_frame", "make_project", "train_on", "version_on"]

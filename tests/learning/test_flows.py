@@ -7,6 +7,7 @@ from app.domain.errors import BadInput, Refused
 from app.domain.states import RunState, TaskState
 from app.domain.workspace import Workspace
 from app.services import registry
+from app.services.workspaces import make_workspace
 from app.store.engine import Store
 from app.store.tables import LineageEdge, Run, Task
 from flows.deploy import deploy
@@ -14,6 +15,7 @@ from flows.features import features
 from flows.ingest import ingest
 from flows.train import train
 from tests.learning.made import PROJECT, make_frame, make_project
+from tests.once import copy_into
 
 FEATURES = '''
 """Labels and features of the rows."""
@@ -31,17 +33,25 @@ def schedule(rows: pd.DataFrame) -> pd.DataFrame:
 '''
 
 
-@pytest.fixture
-def place(workspace: Workspace) -> Workspace:
-    """A workspace whose project has its features built."""
-    make_project(workspace, commit=False)
-    workspace.features_file("late").write_text(FEATURES)
-    rows = workspace.project_folder("late") / "rows"
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace whose project has its features built, for copies."""
+    made = make_workspace(tmp_path_factory.mktemp("built") / "workspace")
+    make_project(made, commit=False)
+    made.features_file("late").write_text(FEATURES)
+    rows = made.project_folder("late") / "rows"
     rows.mkdir()
     make_frame(1500).to_csv(rows / "rows.csv", index=False)
-    make_project(workspace, PROJECT)
+    make_project(made, PROJECT)
     for flow in (ingest, features):
-        flow("late", workspace=str(workspace.root))
+        flow("late", workspace=str(made.root))
+    return made
+
+
+@pytest.fixture
+def place(workspace: Workspace, built: Workspace) -> Workspace:
+    """A copy of it."""
+    copy_into(workspace, built)
     return workspace
 
 

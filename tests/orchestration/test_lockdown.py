@@ -8,7 +8,7 @@ import pytest
 
 from app.orchestration.ports import port_of
 from app.services import infrastructure
-from tests.orchestration.conftest import Live
+from tests.live import Live
 
 pytestmark = pytest.mark.services
 

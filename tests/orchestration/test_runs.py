@@ -14,7 +14,7 @@ from app.domain.states import CauseKind
 from app.orchestration import events
 from app.services import infrastructure, runs
 from app.store.queries.runs import run_detail, tasks_of
-from tests.orchestration.conftest import Live
+from tests.live import Live
 
 pytestmark = pytest.mark.services
 PATIENCE_S = 90.0

@@ -11,7 +11,7 @@ import pytest
 from app.domain.states import ServiceState
 from app.services import infrastructure, runs
 from app.services.infrastructure import Waiting
-from tests.orchestration.conftest import Live
+from tests.live import Live
 from tests.orchestration.test_runs import PATIENCE_S, eventually, is_alive, pid_of
 
 pytestmark = pytest.mark.services

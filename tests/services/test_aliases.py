@@ -11,7 +11,7 @@ from app.services import registry
 from app.services.workspaces import OpenProject, now
 from app.store.engine import Store
 from app.store.queries.aliases import aliases_of, moves_of, served_at
-from tests.learning.made import make_frame, make_project, train_on
+from tests.learning.made import make_frame, make_project, version_on
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def project(store: Store, workspace: Workspace) -> OpenProject:
     """Two versions, none in production."""
     made = make_project(workspace)
     for rounds in (8, 9):
-        train_on(store, made, make_frame(1500), parameters={"rounds": rounds})
+        version_on(store, made, make_frame(1500), parameters={"rounds": rounds})
     return made
 
 

@@ -59,22 +59,19 @@ def test_the_same_bytes_are_never_taken_twice(workspace: Workspace, store: Store
     assert counts(store) == before
 
 
-def test_the_same_file_gives_the_same_digest_in_another_store(workspace: Workspace, store: Store) -> None:
-    from app.store.migrate import migrate
-
+def test_the_same_file_gives_the_same_digest_in_another_store(
+    workspace: Workspace, store: Store, second_store: Store
+) -> None:
     project = homes(workspace)
     take_in(store, project)
-    other = Store.of_file(workspace.state / "other.db")
-    migrate(other)
 
-    take_in(other, project)
+    take_in(second_store, project)
 
     def digests(one: Store) -> list[str]:
         with one.read() as session:
             return list(session.execute(select(col(Snapshot.digest)).order_by(col(Snapshot.source))).scalars())
 
-    assert digests(store) == digests(other)
-    other.close()
+    assert digests(store) == digests(second_store)
 
 
 def test_bad_rows_are_quarantined_with_line_reason_and_content(workspace: Workspace, store: Store) -> None:

@@ -16,7 +16,7 @@ from app.services.experiments import explaining
 from app.store.engine import Store
 from app.store.queries.evaluation import evaluation_of, verdict_of
 from app.store.tables import Metric, Parameter
-from tests.learning.made import PROJECT, make_frame, make_project, train_on
+from tests.learning.made import PROJECT, make_frame, make_project, train_on, version_on
 
 RECORD: dict[str, object] = {"hour": 20, "wind": None, "carrier": "UA"}
 
@@ -78,7 +78,7 @@ def test_calibration_is_a_part_of_the_version_that_serves(store: Store, workspac
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("kind", ["logistic", "naive"])
+@pytest.mark.parametrize("kind", ["logistic", pytest.param("naive", marks=pytest.mark.faults)])
 def test_a_scikit_learn_model_is_packed_proven_and_explained(store: Store, workspace: Workspace, kind: str) -> None:
     project = make_project(workspace, learner(f'[learner]\nkind = "{kind}"\n'))
     _, evaluated = train_on(store, project, make_frame(2000))
@@ -92,7 +92,7 @@ def test_a_scikit_learn_model_is_packed_proven_and_explained(store: Store, works
 
 
 def test_contributions_sum_to_the_score_and_say_what_the_row_had(store: Store, workspace: Workspace) -> None:
-    _, evaluated = train_on(store, make_project(workspace), make_frame())
+    _, evaluated = version_on(store, make_project(workspace), make_frame())
 
     found = explain(LoadedModel(evaluated.package), RECORD)
 
@@ -104,7 +104,7 @@ def test_contributions_sum_to_the_score_and_say_what_the_row_had(store: Store, w
         explain(LoadedModel(evaluated.package), {"wind": 1, "carrier": "UA"})
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", "1", "[" * 100_000])
+@pytest.mark.parametrize("text", ["", "[]", "{", "1", "[" * 100_000], ids=range(5))
 def test_a_row_that_is_no_object_is_refused(text: str) -> None:
     with pytest.raises(BadInput, match="JSON object"):
         explaining.read_record(text)

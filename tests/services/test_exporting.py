@@ -1,7 +1,9 @@
 """A version as a folder: it proves itself in an interpreter without us, and it is there whole or not at all."""
 
 import errno
+import itertools
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -22,6 +24,7 @@ from app.services.workspaces import make_workspace, open_store
 from app.store.engine import Store
 from tests.learning.made import PROJECT, make_frame, make_project, train_on
 
+FORK = multiprocessing.get_context("fork")
 ALONE = """
 import sys
 class Nobody:
@@ -121,38 +124,33 @@ def test_a_full_disk_leaves_nothing(trained: Store, tmp_path: Path, monkeypatch:
     assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == []
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from app.services.registry import exporting
-files = {f"f{at}": b"x" * 100 for at in range(5)}
-real, calls = os.fsync, 0
-def die(handle):
-    global calls
-    calls += 1
-    if calls == int(sys.argv[2]):
-        os.kill(os.getpid(), signal.SIGKILL)
-    real(handle)
-os.fsync = die
-target = Path(sys.argv[1])
-exporting.remove_left_over(target)
-folder = target.parent / f".{target.name}.{os.getpid()}-00{exporting.PARTIAL}"
-exporting.write_folder(folder, files)
-os.rename(folder, target)
-"""
+def exported(target: Path) -> None:
+    """Write a folder of five files as an export does."""
+    exporting.remove_left_over(target)
+    folder = target.parent / f".{target.name}.{os.getpid()}-00{exporting.PARTIAL}"
+    exporting.write_folder(folder, {f"f{at}": b"x" * 100 for at in range(5)})
+    folder.rename(target)
+
+
+def doomed(target: Path, call: int) -> None:
+    """The same, in a process that dies when it syncs for the nth time."""
+    calls = itertools.count(1)
+    vars(os)["fsync"] = lambda _handle: os.kill(os.getpid(), signal.SIGKILL) if next(calls) == call else None
+    exported(target)
 
 
 @pytest.mark.parametrize("call", [1, 3, 6])
 def test_a_killed_export_is_absent_and_its_rest_is_swept(tmp_path: Path, call: int) -> None:
     target = tmp_path / "out"
-    command = [sys.executable, "-c", KILLED, str(target)]
-    environment = os.environ | {"PYTHONPATH": str(Path(exporting.__file__).parents[3])}
 
-    killed = subprocess.run([*command, str(call)], env=environment, check=False)
+    killed = FORK.Process(target=doomed, args=(target, call))
+    killed.start()
+    killed.join(30)
 
-    assert killed.returncode == -signal.SIGKILL
+    assert killed.exitcode == -signal.SIGKILL
     assert not target.exists()
-    assert subprocess.run([*command, "99"], env=environment, check=False).returncode == 0
+    assert len(list(tmp_path.glob(".out*"))) == 1
+    exported(target)
     assert len(list(target.iterdir())) == 5
     assert list(tmp_path.glob(".out*")) == []
 

@@ -14,7 +14,7 @@ from app.store.engine import Store
 from app.store.queries.registry import GateRow, gates_of, version_of
 from app.store.queries.verdicts import verdicts_of
 from app.store.tables import AuditEvent
-from tests.learning.made import PROJECT, make_frame, make_project, train_on
+from tests.learning.made import PROJECT, make_frame, make_project, train_on, version_on
 
 STRICT = PROJECT.replace("minimum_gain_over_production = -1.0", "confidence = 0.95")
 
@@ -26,7 +26,7 @@ def project_with(workspace: Workspace, gates: str, *, text: str = PROJECT) -> Op
 
 def train(store: Store, project: OpenProject, rounds: int) -> None:
     """One more version."""
-    train_on(store, project, make_frame(1500), parameters={"rounds": rounds})
+    version_on(store, project, make_frame(1500), parameters={"rounds": rounds})
 
 
 def gate(store: Store, version: int, name: str) -> GateRow:

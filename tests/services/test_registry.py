@@ -23,7 +23,7 @@ from app.services.workspaces import OpenProject, open_project
 from app.store import audit
 from app.store.engine import Store
 from app.store.tables import AuditEvent, Deployment, LineageEdge, ModelVersion, Run, StageTransition
-from tests.learning.made import PROJECT, make_frame, make_project, train_on
+from tests.learning.made import PROJECT, make_frame, make_project, train_on, version_on
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def project(workspace: Workspace) -> OpenProject:
 def register_versions(store: Store, project: OpenProject, count: int) -> None:
     """Versions that pass their gates."""
     for version in range(count):
-        train_on(store, project, make_frame(), parameters={"rounds": 10 + version})
+        version_on(store, project, make_frame(), parameters={"rounds": 10 + version})
 
 
 def promote(store: Store, project: OpenProject, version: int) -> registry.Switched:

@@ -17,9 +17,9 @@ from app.store.tables import AuditEvent, GateResult, Reproduction, Run
 from flows.features import features
 from flows.train import train
 from tests.learning.made import PROJECT, make_project
-from tests.learning.test_flows import FEATURES, place
+from tests.learning.test_flows import FEATURES, built, place
 
-__all__ = ["place"]
+__all__ = ["built", "place"]
 pytestmark = pytest.mark.services
 
 

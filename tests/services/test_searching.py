@@ -22,6 +22,7 @@ from app.store.engine import Store
 from app.store.queries import trials as queries
 from app.store.tables import AuditEvent, Experiment, FeatureSet, LineageEdge, MetricPoint, Model, Trial
 from tests.learning.made import FEATURES, PROJECT, make_feature_set, make_frame, make_project
+from tests.once import once
 
 SEARCH = """
 [search]
@@ -53,6 +54,12 @@ def search_on(store: Store, project: OpenProject, frame: pd.DataFrame = FRAME, *
             opened = experiments.open_search(task, pulled, divided)
         with run.task("search") as task:
             return experiments.search(task, opened, divided)
+
+
+def searched(store: Store, project: OpenProject, **parameters: Any) -> Searched:
+    """A search on the frame that has been, for tests that ask what comes after it."""
+    asked = (project.text, sorted(parameters.items()), FRAME)
+    return once(store, lambda: search_on(store, project, **parameters), *asked)
 
 
 def configurations(store: Store, key: str) -> list[tuple[object, ...]]:
@@ -87,7 +94,7 @@ def test_the_test_window_is_never_looked_at(store: Store, project: OpenProject) 
     other.loc[newest, "late"] = ~other.loc[newest, "late"].astype(bool)
     other.loc[newest, "wind"] = 0.0
 
-    first, second = (search_on(store, project, frame) for frame in (FRAME, other))
+    first, second = searched(store, project), search_on(store, project, other)
 
     assert configurations(store, first.key) == configurations(store, second.key)
 
@@ -97,7 +104,7 @@ def test_a_killed_search_goes_on_after_its_last_finished_trial_as_if_it_had_neve
 ) -> None:
     from app.services.experiments import searching
 
-    whole = search_on(store, project)
+    whole = searched(store, project)
     judge: Callable[..., Any] = searching._judged
 
     def end_at_four(number: int, *rest: Any) -> Any:
@@ -129,7 +136,7 @@ def test_a_killed_search_goes_on_after_its_last_finished_trial_as_if_it_had_neve
 def test_a_search_on_other_rows_or_settings_is_not_resumed(
     store: Store, project: OpenProject, workspace: Workspace
 ) -> None:
-    found = search_on(store, project)
+    found = searched(store, project)
     wider = make_project(workspace, PROJECT + SEARCH.replace("folds = 2", "folds = 3"))
     other = make_project(workspace, PROJECT + SEARCH.replace("trials = 4", "trials = 4\nrule = 'one_standard_error'"))
 
@@ -155,7 +162,7 @@ def test_more_trials_are_added_to_a_search_that_has_ended(store: Store, project:
 def test_a_training_from_a_search_takes_its_best_trial_and_gives_the_same_model_twice(
     store: Store, project: OpenProject
 ) -> None:
-    found = search_on(store, project)
+    found = searched(store, project)
     contents = []
 
     for _ in range(2):
@@ -196,7 +203,7 @@ def test_a_training_from_a_search_takes_its_best_trial_and_gives_the_same_model_
 def test_a_trial_that_cannot_be_trained_from_is_refused(
     store: Store, project: OpenProject, parameters: dict[str, Any], error: type[Exception], says: str
 ) -> None:
-    found = search_on(store, project, trials=1)
+    found = searched(store, project, trials=1)
     with store.write() as session:
         row = session.get_one(Trial, (1, 1))
         row.state, row.value = TrialState.FAILED, None

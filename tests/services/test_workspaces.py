@@ -36,6 +36,8 @@ def test_making_a_workspace_again_keeps_its_token_and_its_ignore_file(workspace:
 
 
 def test_the_store_file_is_for_the_owner_alone(workspace: Workspace) -> None:
+    workspace.store_file.unlink()
+
     with open_store(workspace):
         pass
 

@@ -101,7 +101,7 @@ def _put_for_ever(file: str) -> None:
 
 def kill_a_writer(file: Path, after_s: float) -> None:
     """Start a process that writes artifacts without end, and end it with SIGKILL."""
-    process = multiprocessing.get_context("spawn").Process(target=_put_for_ever, args=(str(file),))
+    process = multiprocessing.get_context("fork").Process(target=_put_for_ever, args=(str(file),))
     process.start()
     deadline = time.monotonic() + 30
     with sqlite3.connect(file) as connection:

@@ -10,7 +10,7 @@ from app.domain.errors import Unavailable
 from app.store import artifacts
 from app.store.engine import Store
 from app.store.tables import metadata
-from tests.store.world import BEGIN, make_world
+from tests.store.world import BEGIN, write_world
 
 
 class Broken(Exception):
@@ -32,7 +32,7 @@ def fail_at(store: Store, number: int) -> bool:
 
     event.listen(store.engine, "before_cursor_execute", break_it)
     try:
-        make_world(store)
+        write_world(store)
     except Broken:
         return True
     finally:

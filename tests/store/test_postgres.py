@@ -1,7 +1,6 @@
 """The store on PostgreSQL: the same migrations, writes and queries as on SQLite."""
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy.exc import DBAPIError
@@ -18,26 +17,17 @@ from app.store.migrate import migrate, revision_of
 from app.store.migrations import HEAD
 from app.store.queries import audit as audit_queries
 from app.store.queries import data, overview, runs
-from tests.postgres import Postgres, postgres
+from tests.postgres import Postgres
 from tests.services.made import build, deliver, homes, take_in
 
 pytestmark = pytest.mark.services
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    """A PostgreSQL server."""
-    with postgres() as found:
-        yield found
-
-
 @pytest.fixture
-def placed(tmp_path_factory: pytest.TempPathFactory, server: Postgres) -> Workspace:
+def placed(tmp_path_factory: pytest.TempPathFactory, postgres_server: Postgres) -> Workspace:
     """A workspace whose store is a new database of the server."""
     workspace = make_workspace(tmp_path_factory.mktemp("pg") / "workspace")
-    name = f"store_{workspace.root.parent.name.replace('-', '_')}"
-    server.run(f"CREATE DATABASE {name}")
-    url = server.url.rsplit("/", 1)[0] + f"/{name}"
+    url = postgres_server.database(f"store_{workspace.root.parent.name.replace('-', '_')}")
     workspace.marker.write_text(f'[store]\nurl = "{url}"\n')
     return workspace
 

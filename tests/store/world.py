@@ -1,6 +1,7 @@
 """A small whole world in a store: two snapshots, features, a model in production, a drift alert and its retrain."""
 
 import json
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -33,6 +34,7 @@ from app.store.tables import (
     SourceFile,
     StageTransition,
 )
+from tests.once import once
 
 BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
 CHARTER = json.dumps({"problem": {"task": "binary", "metric": "auc"}})
@@ -55,6 +57,11 @@ class World:
 
 
 def make_world(store: Store) -> World:
+    """A store with the world in it."""
+    return deepcopy(once(store, lambda: write_world(store)))
+
+
+def write_world(store: Store) -> World:
     """Write the world in one transaction."""
     world = World()
     with store.write() as session:

@@ -12,6 +12,7 @@ from app.domain.workspace import Workspace
 from app.machine.sampler import MachineSample
 from app.store.engine import Store
 from app.tui.app import ControlRoom
+from tests.once import once
 from tests.tui.seed import NOW, Seeded, seed
 
 GB = 1 << 30
@@ -31,7 +32,7 @@ def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def seeded(store: Store) -> Seeded:
     """The store, filled."""
-    return seed(store)
+    return once(store, lambda: seed(store))
 
 
 def machine(count: int = 60) -> list[MachineSample]:
@@ -58,7 +59,7 @@ def room(workspace: Workspace, seeded: Seeded) -> Room:
     """Makes the control room on the seeded workspace."""
 
     def make() -> ControlRoom:
-        return ControlRoom(workspace, clock=lambda: NOW, machine=machine(), start_services=False, interval_s=0.05)
+        return ControlRoom(workspace, clock=lambda: NOW, machine=machine(), start_services=False, interval_s=0.1)
 
     return make
 

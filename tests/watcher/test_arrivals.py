@@ -43,7 +43,7 @@ def arrivals(workspace: Workspace, store: Store, incoming: Path) -> Iterator[Arr
 def test_a_new_file_asks_for_one_run_that_names_it(arrivals: Arrivals, incoming: Path, store: Store) -> None:
     (incoming / "2.csv").write_text(rows_csv(40))
 
-    asked = turns(arrivals, 2.5)
+    asked = turns(arrivals, 20, until=1) + turns(arrivals, 0.5)
 
     found = store.reader.rows("SELECT key, flow, cause, cause_key FROM run WHERE flow = 'arrival'")
     assert [row["key"] for row in found] == asked
@@ -62,13 +62,13 @@ def test_what_comes_while_a_run_takes_files_waits_for_the_next_one(
     arrivals: Arrivals, incoming: Path, store: Store
 ) -> None:
     (incoming / "2.csv").write_text(rows_csv(40))
-    first = turns(arrivals, 2.5)
+    first = turns(arrivals, 20, until=1)
     (incoming / "3.csv").write_text(rows_csv(80))
 
     meanwhile = turns(arrivals, 2.0)
     with store.write() as session:
         session.connection().exec_driver_sql(f"UPDATE run SET state = '{RunState.COMPLETED}' WHERE flow = 'arrival'")
-    after = turns(arrivals, 1.0)
+    after = turns(arrivals, 20, until=1)
 
     assert (len(first), meanwhile, len(after)) == (1, [], 1)
 
@@ -80,7 +80,7 @@ def test_files_that_came_while_nobody_watched_are_found_at_the_start(
     watching = Arrivals(workspace, store)
 
     watching.start()
-    asked = turns(watching, 0.5)
+    asked = turns(watching, 20, until=1)
     watching.stop()
 
     assert len(asked) == 1
@@ -111,11 +111,11 @@ def test_a_broken_project_file_is_told_with_its_place(arrivals: Arrivals, worksp
     assert arrivals.complaints == {}
 
 
-def turns(watching: Arrivals, seconds: float) -> list[str]:
-    """Let a watcher work for a while."""
-    asked = []
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+def turns(watching: Arrivals, seconds: float, *, until: int | None = None) -> list[str]:
+    """Let a watcher work for a while, or until it has asked for so many runs."""
+    asked: list[str] = []
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and (until is None or len(asked) < until):
         asked += watching.turn()
         time.sleep(0.1)
     return asked
@@ -165,12 +165,12 @@ def test_a_source_without_file_events_is_asked_in_its_time_and_a_run_without_new
     watching = Arrivals(workspace, store)
 
     watching.start()
-    asked = turns(watching, 0.5)
+    asked = turns(watching, 20, until=1)
     ingest("demo", workspace=str(workspace.root))
     said = arrival("demo", parameters={"polled": True}, workspace=str(workspace.root))["says"]
     with store.write() as session:
         session.connection().exec_driver_sql(f"UPDATE run SET state = '{RunState.COMPLETED}' WHERE key = '{asked[0]}'")
-    asked += turns(watching, 2.0)
+    asked += turns(watching, 20, until=1)
     watching.stop()
 
     found = store.reader.rows("SELECT cause, cause_key FROM run WHERE flow = 'arrival' AND cause = 'schedule'")

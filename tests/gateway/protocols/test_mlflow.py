@@ -127,7 +127,7 @@ VALUES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(document=VALUES, text=st.text(max_size=40), as_csv=st.booleans())
 def test_no_body_is_more_than_malformed(ready: Gateway, document: dict[str, Any], text: str, as_csv: bool) -> None:
     try:

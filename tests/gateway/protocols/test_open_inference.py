@@ -147,7 +147,7 @@ TENSORS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     document=st.fixed_dictionaries(
         {}, optional={"inputs": st.lists(TENSORS, max_size=3) | JSON, "id": JSON, "outputs": JSON}

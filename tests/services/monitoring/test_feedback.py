@@ -17,9 +17,7 @@ from app.store.queries.lineage import graph_around
 from app.store.queries.monitoring import alerts
 from app.store.tables import Decision, GateResult, ModelVersion, Run
 from flows.train import train
-from tests.monthly import PROJECT, PROJECT_TOML, Month, arrive
-
-APRIL = Month(4, meaning=0.1)
+from tests.monthly import BAD_APRIL, PROJECT, PROJECT_TOML, Month, arrive
 
 
 def rules(workspace: Workspace, more: str) -> None:
@@ -43,19 +41,18 @@ def carry_out(workspace: Workspace, store: Store) -> dict[str, object]:
     return payload
 
 
-def test_one_alert_asks_three_receivers_and_each_answers_for_itself(quarter: Workspace, quarter_store: Store) -> None:
-    arrive(quarter, APRIL)
-    (alert,) = alerts(quarter_store.reader)
+def test_one_alert_asks_three_receivers_and_each_answers_for_itself(april: Workspace, april_store: Store) -> None:
+    (alert,) = alerts(april_store.reader)
 
-    found = {item.receiver: item for item in items(quarter_store.reader)}
+    found = {item.receiver: item for item in items(april_store.reader)}
     assert {item.alert for item in found.values()} == {alert.key}
     assert set(found) == {"experiment", "data_engineering", "scheduler"}
     with pytest.raises(Refused, match="data engineering"):
-        feedback.acknowledge_item(quarter_store, found["data_engineering"].key, by="ana", role=Role.STAKEHOLDER)
-    feedback.acknowledge_item(quarter_store, found["experiment"].key, by="ana", role=Role.DATA_SCIENTIST)
-    feedback.resolve_item(quarter_store, found["data_engineering"].key, by="ben", answer="the source is as it was")
+        feedback.acknowledge_item(april_store, found["data_engineering"].key, by="ana", role=Role.STAKEHOLDER)
+    feedback.acknowledge_item(april_store, found["experiment"].key, by="ana", role=Role.DATA_SCIENTIST)
+    feedback.resolve_item(april_store, found["data_engineering"].key, by="ben", answer="the source is as it was")
 
-    states = {item.receiver: item.state for item in items(quarter_store.reader, resolved=True)}
+    states = {item.receiver: item.state for item in items(april_store.reader, resolved=True)}
     assert states == {"experiment": "acknowledged", "data_engineering": "resolved", "scheduler": "open"}
 
 
@@ -63,7 +60,7 @@ def test_an_alert_is_retrained_for_once_and_the_run_answers_the_scheduler(
     quarter: Workspace, quarter_store: Store
 ) -> None:
     rules(quarter, "refit = true\n")
-    arrive(quarter, APRIL)
+    arrive(quarter, BAD_APRIL)
     (alert,) = alerts(quarter_store.reader)
 
     payload = carry_out(quarter, quarter_store)
@@ -82,7 +79,7 @@ def test_what_passed_every_gate_goes_up_by_policy_and_what_did_not_breaks_the_lo
     quarter: Workspace, quarter_store: Store
 ) -> None:
     rules(quarter, 'promote = "policy"\nbreaker_after = 1\n')
-    arrive(quarter, APRIL)
+    arrive(quarter, BAD_APRIL)
     carry_out(quarter, quarter_store)
     with quarter_store.write() as session:
         run = session.execute(select(col(Decision.run_id)).where(col(Decision.retrain))).scalar_one()
@@ -127,17 +124,16 @@ def test_the_schedule_asks_when_it_is_time_and_is_silent_before(quarter: Workspa
     assert yes.trigger == "schedule"
 
 
-def test_a_person_asks_once_and_the_run_cites_the_item(quarter: Workspace, quarter_store: Store) -> None:
-    arrive(quarter, APRIL)
-    with quarter_store.write() as session:
+def test_a_person_asks_once_and_the_run_cites_the_item(april: Workspace, april_store: Store) -> None:
+    with april_store.write() as session:
         session.execute(update(Decision).values(retrain=False))
-    item = next(one for one in items(quarter_store.reader) if one.receiver == "experiment")
+    item = next(one for one in items(april_store.reader) if one.receiver == "experiment")
 
-    asked = feedback.ask_retrain(quarter_store, quarter, PROJECT, by="ana", reason="now", because=item.key)
+    asked = feedback.ask_retrain(april_store, april, PROJECT, by="ana", reason="now", because=item.key)
     with pytest.raises(Refused, match="under way"):
-        feedback.ask_retrain(quarter_store, quarter, PROJECT, by="ana")
-    train(PROJECT, run=asked.run, workspace=str(quarter.root))
+        feedback.ask_retrain(april_store, april, PROJECT, by="ana")
+    train(PROJECT, run=asked.run, workspace=str(april.root))
 
-    edges = graph_around(quarter_store.reader, "feedback", item.key, depth=1).edges
+    edges = graph_around(april_store.reader, "feedback", item.key, depth=1).edges
     assert (f"run:{asked.run}", "caused_by") in {(edge.target, edge.kind) for edge in edges}
-    assert next(one for one in items(quarter_store.reader) if one.key == item.key).state == "acknowledged"
+    assert next(one for one in items(april_store.reader) if one.key == item.key).state == "acknowledged"

@@ -13,9 +13,8 @@ from app.store.engine import Store
 from app.store.queries.monitoring import alerts, decisions, reports
 from app.store.tables import MonitorReport
 from flows.monitor import monitor
-from tests.monthly import PROJECT, Month, arrive
+from tests.monthly import BAD_APRIL, PROJECT, Month, arrive
 
-APRIL = Month(4, meaning=0.1)
 MAY = Month(5)
 
 
@@ -24,7 +23,7 @@ def yes(store: Store) -> list[str]:
 
 
 def test_a_bad_month_opens_one_alert_and_decides_to_retrain_once(quarter: Workspace, quarter_store: Store) -> None:
-    found = arrive(quarter, APRIL)
+    found = arrive(quarter, BAD_APRIL)
     again = monitor(PROJECT, workspace=str(quarter.root))
 
     assert found["window"] == "2013-04"
@@ -39,13 +38,12 @@ def test_a_bad_month_opens_one_alert_and_decides_to_retrain_once(quarter: Worksp
     assert "under way" in decisions(quarter_store.reader)[0].reason
 
 
-def test_the_next_good_month_resolves_the_alert(quarter: Workspace, quarter_store: Store) -> None:
-    arrive(quarter, APRIL)
+def test_the_next_good_month_resolves_the_alert(april: Workspace, april_store: Store) -> None:
 
-    found = arrive(quarter, MAY)
+    found = arrive(april, MAY)
 
     assert found["window"] == "2013-05"
-    (alert,) = alerts(quarter_store.reader)
+    (alert,) = alerts(april_store.reader)
     assert (alert.state, alert.resolved_at is not None) == ("resolved", True)
     assert found["resolved"] == [alert.key]
 
@@ -61,15 +59,14 @@ def test_drift_alone_warns_and_does_not_retrain(quarter: Workspace, quarter_stor
     assert all("warning" in decision.reason for decision in decisions(quarter_store.reader))
 
 
-def test_a_look_back_at_an_old_month_changes_no_alert(quarter: Workspace, quarter_store: Store) -> None:
-    arrive(quarter, APRIL)
+def test_a_look_back_at_an_old_month_changes_no_alert(april: Workspace, april_store: Store) -> None:
 
-    found = monitor(PROJECT, parameters={"month": "2013-02"}, workspace=str(quarter.root))
+    found = monitor(PROJECT, parameters={"month": "2013-02"}, workspace=str(april.root))
 
     assert found["window"] == "2013-02"
     assert found["resolved"] == []
-    assert alerts(quarter_store.reader)[0].state == "open"
-    assert len(reports(quarter_store.reader)) == 2
+    assert alerts(april_store.reader)[0].state == "open"
+    assert len(reports(april_store.reader)) == 2
 
 
 def test_a_month_of_few_rows_raises_nothing(quarter: Workspace, quarter_store: Store) -> None:

@@ -39,10 +39,9 @@ class Post:
 
 
 @pytest.fixture
-def decided(quarter: Workspace, quarter_store: Store) -> str:
+def decided(april_store: Store) -> str:
     """A decision to retrain that was not sent: no orchestrator runs here, as after a crash before the event."""
-    arrive(quarter, Month(4, meaning=0.1))
-    (decision,) = [each for each in decisions(quarter_store.reader) if each.retrain]
+    (decision,) = [each for each in decisions(april_store.reader) if each.retrain]
     assert decision.emitted_at is None
     return decision.key
 
@@ -53,10 +52,10 @@ def run_ids(store: Store, count: int) -> list[int]:
         return [run or 0 for run in found]
 
 
-def test_what_was_not_sent_is_sent_later_and_once(quarter: Workspace, quarter_store: Store, decided: str) -> None:
+def test_what_was_not_sent_is_sent_later_and_once(april: Workspace, april_store: Store, decided: str) -> None:
     post = Post(down=1)
 
-    counts = [emit_waiting(quarter_store, quarter, emit=post) for _ in range(3)]
+    counts = [emit_waiting(april_store, april, emit=post) for _ in range(3)]
 
     assert counts == [0, 1, 0]
     ((event, resource, payload, key),) = post.sent
@@ -71,9 +70,9 @@ from pathlib import Path
 from app.domain.states import RunState
 from app.domain.workspace import Workspace
 from app.orchestration import events
-from tests.monthly import Month, arrive
+from tests.monthly import BAD_APRIL, Month, arrive
 events.emit = lambda *_, **__: os._exit(9)
-arrive(Workspace(Path(sys.argv[1])), Month(4, meaning=0.1))
+arrive(Workspace(Path(sys.argv[1])), BAD_APRIL)
 """
 
 
@@ -90,14 +89,14 @@ def test_a_crash_between_commit_and_event_loses_and_doubles_nothing(quarter: Wor
 
 @pytest.mark.parametrize("sent_ago", [timedelta(minutes=6), -timedelta(days=900)], ids=["lost", "clock set back"])
 def test_a_decision_lost_in_the_orchestrator_is_sent_again(
-    quarter: Workspace, quarter_store: Store, decided: str, sent_ago: timedelta
+    april: Workspace, april_store: Store, decided: str, sent_ago: timedelta
 ) -> None:
     post = Post()
-    emit_waiting(quarter_store, quarter, emit=post)
-    with quarter_store.write() as session:
+    emit_waiting(april_store, april, emit=post)
+    with april_store.write() as session:
         session.connection().execute(update(Decision).values(emitted_at=now() - sent_ago))
 
-    again = emit_waiting(quarter_store, quarter, emit=post)
+    again = emit_waiting(april_store, april, emit=post)
 
     assert again == 1
     assert [sent[2]["decision"] for sent in post.sent] == [decided, decided]
@@ -105,73 +104,73 @@ def test_a_decision_lost_in_the_orchestrator_is_sent_again(
 
 
 def test_one_run_claims_a_decision_and_a_second_is_cancelled(
-    quarter: Workspace, quarter_store: Store, decided: str
+    april: Workspace, april_store: Store, decided: str
 ) -> None:
-    first, second = run_ids(quarter_store, 2)
+    first, second = run_ids(april_store, 2)
 
-    with quarter_store.write() as session:
+    with april_store.write() as session:
         claim_decision(session, decided, first)
         claim_decision(session, decided, first)
 
-    with pytest.raises(Cancelled, match="already"), quarter_store.write() as session:
+    with pytest.raises(Cancelled, match="already"), april_store.write() as session:
         claim_decision(session, decided, second)
-    assert emit_waiting(quarter_store, quarter, emit=Post()) == 0
+    assert emit_waiting(april_store, april, emit=Post()) == 0
 
 
 def test_a_decision_whose_run_crashed_is_sent_again_twice_at_most(
-    quarter: Workspace, quarter_store: Store, decided: str
+    april: Workspace, april_store: Store, decided: str
 ) -> None:
     post = Post()
-    counts = [emit_waiting(quarter_store, quarter, emit=post)]
+    counts = [emit_waiting(april_store, april, emit=post)]
 
-    for run in run_ids(quarter_store, 4):
-        with quarter_store.write() as session:
+    for run in run_ids(april_store, 4):
+        with april_store.write() as session:
             session.connection().execute(update(Run).where(col(Run.id) == run).values(state=RunState.CRASHED))
             if counts[-1]:
                 claim_decision(session, decided, run)
-        counts.append(emit_waiting(quarter_store, quarter, emit=post))
+        counts.append(emit_waiting(april_store, april, emit=post))
 
     assert counts == [1, 1, 1, 0, 0]
     assert len({sent[3] for sent in post.sent}) == 3
 
 
-def test_a_decision_whose_run_failed_is_not_sent_again(quarter: Workspace, quarter_store: Store, decided: str) -> None:
-    (run,) = run_ids(quarter_store, 1)
-    with quarter_store.write() as session:
+def test_a_decision_whose_run_failed_is_not_sent_again(april: Workspace, april_store: Store, decided: str) -> None:
+    (run,) = run_ids(april_store, 1)
+    with april_store.write() as session:
         session.connection().execute(update(Run).where(col(Run.id) == run).values(state=RunState.FAILED))
         claim_decision(session, decided, run)
 
-    assert emit_waiting(quarter_store, quarter, emit=Post()) == 0
+    assert emit_waiting(april_store, april, emit=Post()) == 0
 
 
 def test_a_decision_that_says_no_or_is_unknown_starts_nothing(
-    quarter: Workspace, quarter_store: Store, decided: str
+    april: Workspace, april_store: Store, decided: str
 ) -> None:
-    (run,) = run_ids(quarter_store, 1)
-    with quarter_store.write() as session:
+    (run,) = run_ids(april_store, 1)
+    with april_store.write() as session:
         session.connection().execute(update(Decision).values(retrain=False))
 
-    with pytest.raises(Refused, match="says no"), quarter_store.write() as session:
+    with pytest.raises(Refused, match="says no"), april_store.write() as session:
         claim_decision(session, decided, run)
-    with pytest.raises(NotFound), quarter_store.write() as session:
+    with pytest.raises(NotFound), april_store.write() as session:
         claim_decision(session, "nothing", run)
 
 
 def test_the_retrain_run_claims_its_decision_and_then_the_cool_down_is_over(
-    quarter: Workspace, quarter_store: Store, decided: str
+    april: Workspace, april_store: Store, decided: str
 ) -> None:
     from flows.train import train
 
-    (alert,) = {decision.alert for decision in decisions(quarter_store.reader)}
+    (alert,) = {decision.alert for decision in decisions(april_store.reader)}
     parameters: dict[str, Any] = {"decision": decided}
-    train("monthly", cause="alert", cause_key=alert, parameters=parameters, workspace=str(quarter.root))
+    train("monthly", cause="alert", cause_key=alert, parameters=parameters, workspace=str(april.root))
 
-    (decision,) = [each for each in decisions(quarter_store.reader) if each.retrain]
-    run = quarter_store.reader.one("SELECT cause, cause_key, state FROM run WHERE key = :key", {"key": decision.run})
+    (decision,) = [each for each in decisions(april_store.reader) if each.retrain]
+    run = april_store.reader.one("SELECT cause, cause_key, state FROM run WHERE key = :key", {"key": decision.run})
     assert run == {"cause": "alert", "cause_key": alert, "state": "completed"}
     with pytest.raises(Cancelled):
-        train("monthly", cause="alert", cause_key=alert, parameters=parameters, workspace=str(quarter.root))
+        train("monthly", cause="alert", cause_key=alert, parameters=parameters, workspace=str(april.root))
 
-    again = arrive(quarter, Month(5, meaning=0.1))
+    again = arrive(april, Month(5, meaning=0.1))
 
     assert [retrain for _, retrain, _ in again["decisions"]] == [True]

@@ -13,7 +13,6 @@ from app.services.runs import note, tag
 from app.services.runs.mlflow import export_runs, import_mlflow
 from app.store import ledger
 from app.store.engine import Store
-from app.store.migrate import migrate
 from app.store.queries.content import content_of
 from app.store.queries.runs import (
     metrics_of,
@@ -41,14 +40,19 @@ def client() -> Any:
 
 
 @pytest.fixture
-def other(tmp_path: Path) -> Any:
+def other(second_store: Store) -> Store:
     """A second, empty store with one project."""
-    store = Store.of_file(tmp_path / "other" / "store.db")
-    migrate(store)
-    with store.write() as session:
+    with second_store.write() as session:
         session.add(Project(id=1, name="flight-delay", created_at=BEGIN))
-    yield store
-    store.close()
+    return second_store
+
+
+@pytest.fixture(scope="module")
+def theirs(client: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of MLflow's own database with runs: it takes seconds to make one."""
+    folder = tmp_path_factory.mktemp("theirs")
+    foreign(client, f"sqlite:///{folder}/mlflow.db", f"file://{folder}/files")
+    return f"sqlite:///{folder}/mlflow.db"
 
 
 def foreign(client: Any, uri: str, files: str) -> list[str]:
@@ -74,18 +78,17 @@ def foreign(client: Any, uri: str, files: str) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ["folder", "sqlite"])
-def test_runs_that_mlflow_wrote_come_in_with_everything(client: Any, other: Store, tmp_path: Path, kind: str) -> None:
-    home = tmp_path / "theirs"
-    home.mkdir()
-    uri = f"file://{home}/mlruns" if kind == "folder" else f"sqlite:///{home}/mlflow.db"
-    foreign(client, uri, f"file://{home}/mlruns/files" if kind == "sqlite" else f"file://{home}/elsewhere")
-    if kind == "folder":  # where the client puts files unless it is told otherwise
-        for run in home.glob("mlruns/*/*/artifacts"):
-            moved = home / "elsewhere" / run.parent.name / "artifacts"
+def test_runs_that_mlflow_wrote_come_in_with_everything(
+    client: Any, theirs: str, other: Store, tmp_path: Path, kind: str
+) -> None:
+    if kind == "folder":
+        foreign(client, f"file://{tmp_path}/mlruns", f"file://{tmp_path}/elsewhere")
+        for run in tmp_path.glob("mlruns/*/*/artifacts"):  # where the client puts files unless it is told otherwise
+            moved = tmp_path / "elsewhere" / run.parent.name / "artifacts"
             if moved.is_dir():
                 shutil.copytree(moved, run, dirs_exist_ok=True)
 
-    done = import_mlflow(other, f"{home}/mlruns" if kind == "folder" else uri, project_id=1, by="ana")
+    done = import_mlflow(other, f"{tmp_path}/mlruns" if kind == "folder" else theirs, project_id=1, by="ana")
 
     assert (len(done.runs), done.known, done.unfinished, done.overwritten_points) == (2, 0, 1, 0)
     good, bad = sorted(done.runs, key=lambda key: run_detail(other.reader, key).row.state)
@@ -100,12 +103,10 @@ def test_runs_that_mlflow_wrote_come_in_with_everything(client: Any, other: Stor
     assert [r.key for r in page_of_runs(other.reader, where=run_filter("params.rounds = 301")).rows] == [bad]
 
 
-def test_a_second_import_adds_only_what_is_new(client: Any, other: Store, tmp_path: Path) -> None:
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    foreign(client, uri, f"file://{tmp_path}/files")
-    import_mlflow(other, uri, project_id=1, by="ana")
+def test_a_second_import_adds_only_what_is_new(theirs: str, other: Store) -> None:
+    import_mlflow(other, theirs, project_id=1, by="ana")
 
-    again = import_mlflow(other, uri, project_id=1, by="ana")
+    again = import_mlflow(other, theirs, project_id=1, by="ana")
 
     assert (again.runs, again.known) == ((), 2)
     assert "2 known already" in again.says

@@ -19,7 +19,7 @@ from app.store.queries.filter import compile_filter
 from app.store.queries.runs.language import LANGUAGE
 from app.store.queries.runs.pages import SORTS
 from app.store.reader import Reader
-from tests.postgres import postgres
+from tests.postgres import Postgres
 from tests.tui.seed import NOW, seed
 
 pytestmark = pytest.mark.services
@@ -46,24 +46,23 @@ def queries() -> dict[str, Query]:
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Reader, Reader]]:
+def both(tmp_path_factory: pytest.TempPathFactory, postgres_server: Postgres) -> Iterator[tuple[Reader, Reader]]:
     """The seeded store, and a copy of all its rows on a server."""
     lite = Store.of_file(Workspace(tmp_path_factory.mktemp("both")).store_file)
     migrate(lite)
     seed(lite)
-    with postgres() as server:
-        elsewhere = Store(server.url)
-        migrate(elsewhere)
-        with lite.read() as one, elsewhere.write() as other:
-            other.connection().exec_driver_sql("SET session_replication_role = replica")
-            for table in SQLModel.metadata.sorted_tables:
-                rows = [dict(row) for row in one.connection().execute(table.select()).mappings()]
-                if rows:
-                    other.connection().execute(table.delete())
-                    other.connection().execute(table.insert(), rows)
-        yield lite.reader, elsewhere.reader
-        elsewhere.close()
-        lite.close()
+    elsewhere = Store(postgres_server.database("copied"))
+    migrate(elsewhere)
+    with lite.read() as one, elsewhere.write() as other:
+        other.connection().exec_driver_sql("SET session_replication_role = replica")
+        for table in SQLModel.metadata.sorted_tables:
+            rows = [dict(row) for row in one.connection().execute(table.select()).mappings()]
+            if rows:
+                other.connection().execute(table.delete())
+                other.connection().execute(table.insert(), rows)
+    yield lite.reader, elsewhere.reader
+    elsewhere.close()
+    lite.close()
 
 
 def values_of(reader: Reader) -> dict[str, list[Any]]:

@@ -1,9 +1,9 @@
-"""One set of real services for all tests of a session."""
+"""One set of real services for all tests of a session that need them."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-
-import pytest
+from pathlib import Path
 
 from app.domain.workspace import Workspace
 from app.orchestration.client import Orchestrator
@@ -27,23 +27,23 @@ class Live:
         return Orchestrator(endpoint(self.workspace))
 
 
-@pytest.fixture(scope="session")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """Services that are up, with the project `demo` and a deployment of the test's own flow."""
-    workspace = make_workspace(tmp_path_factory.mktemp("live"))
+@contextmanager
+def services_up(root: Path) -> Iterator[Live]:
+    """Services that are up, with the project `demo` and a deployment of the tests' own flow; down afterwards."""
+    workspace = make_workspace(root)
     add_project(workspace)
     try:
-        infrastructure.up(workspace, timeout_s=90)
+        infrastructure.up(workspace, timeout_s=240)  # a busy machine is no fault
         with open_store(workspace) as store:
-            found = Live(workspace, store)
-            register_tiny(found)
-            yield found
+            live = Live(workspace, store)
+            register_tiny(live)
+            yield live
     finally:
         infrastructure.down(workspace)
 
 
 def register_tiny(live: Live) -> None:
-    """Register the test's flow as `tiny/demo`."""
+    """Register the tests' flow as `tiny/demo`."""
     with live.orchestrator() as orchestrator:
         flow = orchestrator.post("flows/", {"name": "tiny"})
         orchestrator.post(
