@@ -85,7 +85,6 @@ def test_the_join_is_the_naive_one(
     assert found.tolist() == naive(spine, view, ttl)
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     moments=st.lists(
         st.one_of(st.integers(0, 60), st.integers(-(10**15), 10**15)), min_size=1, max_size=80, unique=True
