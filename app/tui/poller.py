@@ -54,6 +54,7 @@ class Poller(Generic[Wish, Snapshot]):
         self._task: asyncio.Task[None] | None = None
         self._nudged = asyncio.Event()
         self._soon = False
+        self._reload = False
         self._last: tuple[int, Wish] | None = None
         self._snapshot: Snapshot | None = None
         self._loaded_at: float | None = None
@@ -71,7 +72,8 @@ class Poller(Generic[Wish, Snapshot]):
     @property
     def settled(self) -> bool:
         """Whether what is shown is what is wished for now."""
-        return self._last is not None and not self._nudged.is_set() and self._last[1] == self._wish()
+        asked = self._reload or self._nudged.is_set()
+        return self._last is not None and not asked and self._last[1] == self._wish()
 
     @property
     def health(self) -> Health:
@@ -95,8 +97,7 @@ class Poller(Generic[Wish, Snapshot]):
 
         What merely follows the cursor waits until the keys pause; a reload and what is `soon` does not.
         """
-        if reload:
-            self._last = None
+        self._reload = self._reload or reload
         self._soon = self._soon or soon or reload
         self._nudged.set()
 
@@ -122,14 +123,18 @@ class Poller(Generic[Wish, Snapshot]):
 
     async def _poll(self) -> None:
         wish = self._wish()
-        if self.frozen and self._last is not None and wish == self._last[1]:
+        if self.frozen and not self._reload and self._last is not None and wish == self._last[1]:
             return
         self.polls += 1
+        known = None if self._reload else self._last
+        self._reload = False  # one that is asked for from here on is another one
         try:
-            found = await asyncio.get_running_loop().run_in_executor(self._executor, self._fetch, wish)
+            found = await asyncio.get_running_loop().run_in_executor(self._executor, self._fetch, wish, known)
         except asyncio.CancelledError:
+            self._reload = True
             raise
         except Exception as error:  # the screen outlives its data: it says so and tries again, ever more slowly
+            self._reload = True
             self._failures += 1
             self._error = f"{type(error).__name__}: {error}"
             return
@@ -142,9 +147,9 @@ class Poller(Generic[Wish, Snapshot]):
             self._snapshot = snapshot
             self._show(snapshot)
 
-    def _fetch(self, wish: Wish) -> tuple[tuple[int, Wish], Snapshot] | None:
+    def _fetch(self, wish: Wish, known: tuple[int, Wish] | None) -> tuple[tuple[int, Wish], Snapshot] | None:
         seen = (self._version(), wish)
-        if seen == self._last:
+        if seen == known:
             return None
         return seen, self._load(wish)
 
