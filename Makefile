@@ -51,20 +51,21 @@ test-screens: setup
 
 SERVICES = -q -p no:schemathesis -m "services and not faults and not speed"
 STORIES = tests/test_readme.py tests/test_steps.py
+SERVED = setup packages
 
 packages:
 	.ci/packages
 
-test-stories: setup packages
+test-stories: $(SERVED)
 	$(BIN)/python -m pytest $(SERVICES) $(STORIES)
 
-test-services: setup packages
+test-services: $(SERVED)
 	$(BIN)/python -m pytest $(SERVICES) tests $(STORIES:%=--ignore=%)
 
 # Real services wait as much as they compute, so three parts run side by side on two cores, the longest first; each
-# prints when it has ended. The packages come before them all, or the longest would begin last.
+# prints when it has ended. The packages come before them all: who waits for a job of its own begins last.
 test: setup packages
-	$(MAKE) --jobs=3 --output-sync=target test-services test-stories test-uses test-rest test-screens types lint
+	$(MAKE) SERVED=setup --jobs=3 --output-sync=target test-services test-stories test-uses test-rest test-screens types lint
 
 # The fast tests on the other Pythons that are installed here, each in an environment of its own.
 versions:

@@ -132,9 +132,8 @@ SELECT 'warning', 'decision', p.name, d.key, 'a retrain is decided and waits for
 FROM decision d JOIN project p ON p.id = d.project_id WHERE d.retrain AND d.run_id IS NULL {p}
 UNION ALL
 SELECT 'critical', 'loop', p.name, d.key, d.reason, d.decided_at, 'trainmaster feedback reset --reason WHY', '', '', 1
-FROM decision d JOIN project p ON p.id = d.project_id
+FROM project p JOIN decision d ON d.id = (SELECT max(id) FROM decision n WHERE n.project_id = p.id)
 WHERE NOT d.retrain AND d.reason LIKE 'the loop is broken%' {p}
-  AND d.id = (SELECT max(id) FROM decision n WHERE n.project_id = d.project_id)
 UNION ALL
 SELECT 'warning', 'run', p.name, r.key, r.flow || ' ' || r.state || ': ' || r.error,
   coalesce(r.finished_at, r.requested_at),
@@ -146,9 +145,8 @@ UNION ALL
 SELECT 'warning', 'quarantine', p.name, s.source, s.quarantined || ' of ' || s.rows_in || ' rows of ' || s.source
   || ' are in quarantine', s.created_at,
   'trainmaster data quarantine --project ' || p.name || ' --source ' || s.source, '', '', 4
-FROM snapshot s JOIN project p ON p.id = s.project_id
+FROM project p JOIN snapshot s ON s.id IN (SELECT max(n.id) FROM snapshot n WHERE n.project_id = p.id GROUP BY n.source)
 WHERE s.rows_in > 0 AND s.quarantined > s.rows_in * :share {p}
-  AND s.id = (SELECT max(id) FROM snapshot n WHERE n.project_id = s.project_id AND n.source = s.source)
 UNION ALL
 SELECT 'warning', 'service', '', x.name, x.name || ' is ' || x.state || ': ' || x.detail, x.since,
   'trainmaster up', '', '', 2

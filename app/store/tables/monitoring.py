@@ -89,6 +89,7 @@ class Alert(Table, table=True):
             sqlite_where=text(UNRESOLVED_EVERYWHERE),
             postgresql_where=text(UNRESOLVED_EVERYWHERE),
         ),
+        Index("alert_by_state", "state"),
     )
     id: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True, max_length=12)

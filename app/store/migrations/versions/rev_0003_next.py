@@ -298,6 +298,7 @@ def upgrade() -> None:
         batch_op.alter_column("project_id", existing_type=sa.INTEGER(), nullable=True)
         batch_op.alter_column("version_id", existing_type=sa.INTEGER(), nullable=True)
         batch_op.alter_column("report_id", existing_type=sa.INTEGER(), nullable=True)
+        batch_op.create_index("alert_by_state", ["state"], unique=False)
         batch_op.create_index(batch_op.f("ix_alert_run_id"), ["run_id"], unique=False)
         batch_op.create_index(
             "one_unresolved_alert_everywhere",
