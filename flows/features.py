@@ -14,9 +14,9 @@ def build(task: TaskContext) -> FeatureSetBuilt:
 
 
 @stage("describe")
-def describe(task: TaskContext) -> int:
+def describe(task: TaskContext, version: int) -> int:
     """Statistics of what was published."""
-    return feature_service.describe(task)
+    return feature_service.describe(task, version)
 
 
 @flow("features", stages=4)
@@ -29,7 +29,7 @@ def features(run: RunContext) -> dict[str, object]:
     if not online:
         run.plan(2)
     built = build(run)
-    describe(run)
+    describe(run, built.version)
     if online:
         publish(run)
         verify(run)

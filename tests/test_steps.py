@@ -514,6 +514,7 @@ def batch_version(shell: Shell) -> int:
 
 
 @pytest.mark.usefixtures("as_committed")
+@pytest.mark.usefixtures("as_committed")
 def test_26_27_28_a_drift_is_an_alert_with_three_items_and_a_decision_within_one_window(
     shell: Shell, trained: str
 ) -> None:

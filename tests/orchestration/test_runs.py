@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 
+import psutil
 import pytest
 
 from app.domain.errors import Refused
@@ -152,12 +153,11 @@ def pid_of(live: Live, key: str) -> int:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process with this pid is there."""
+    """Whether a process with this pid runs; one that has ended and whose end nobody has asked for does not."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    return True
 
 
 def eventually(holds: Callable[[], bool], seconds: float = PATIENCE_S) -> bool:

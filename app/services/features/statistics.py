@@ -9,8 +9,7 @@ from sqlmodel import Session, col
 
 from app.domain.ids import Ref
 from app.domain.project import canonical_json
-from app.services.features.materializing import chosen_set
-from app.services.features.reading import FeatureSetInfo, folder_of
+from app.services.features.reading import FeatureSetInfo, feature_sets, folder_of
 from app.services.running import TaskContext
 from app.services.workspaces import OpenProject, now
 from app.store import artifacts
@@ -20,13 +19,13 @@ from app.store.tables import FeatureSet
 FORMAT = 1
 
 
-def describe(task: TaskContext) -> int:
-    """Give the newest features (or version `feature_set`) their statistics; gives the number of columns described.
+def describe(task: TaskContext, version: int) -> int:
+    """Give a version of the features its statistics; gives the number of columns described.
 
     Tables that an older version has too are taken from its statistics.
     """
     run = task.run
-    info = chosen_set(run)
+    info = next(one for one in feature_sets(run.store, run.project_id) if one.version == version)
     ref = Ref("features", f"{run.project.name}/v{info.version}")
     with run.store.read() as session:
         row = session.get(FeatureSet, info.id)

@@ -144,7 +144,7 @@ def _again(store: Store, workspace: Workspace, place: Workspace, origin: Origin,
     tell("features", 0.1)
     with open_store(place) as second:
         try:
-            built = _child(place, "features", origin, {})
+            built = _child(place, "features", origin, {"online": False})
             with second.read() as session:
                 rebuilt = _feature_set(session, origin, int(str(built["version"])))
             if origin.features.rules_digest != rebuilt.rules_digest:
@@ -193,6 +193,17 @@ def _only_these(file: Path, snapshots: list[str], project_id: int) -> None:
         connection.close()
 
 
+def _reason(printed: str) -> str:
+    """The error that a flow ended with, else its last words.
+
+    >>> _reason("working\\nerror: part 3 is not there\\n  next: trainmaster features build\\n")
+    'part 3 is not there'
+    """
+    lines = [line.strip() for line in printed.splitlines() if line.strip()] or ["no reason given"]
+    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return (errors or lines)[-1][:400]
+
+
 def _child(place: Workspace, flow: str, origin: Origin, parameters: Mapping[str, object]) -> dict[str, object]:
     """Run a flow of the checkout in a clean process; raises Refused with its last words."""
     environment = {
@@ -214,7 +225,6 @@ def _child(place: Workspace, flow: str, origin: Origin, parameters: Mapping[str,
         check=False,
     )  # fmt: skip
     if done.returncode != 0:
-        last = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()][-1:] or ["no reason given"]
-        raise Refused(last[0][:400], next_step="trainmaster runs logs " + origin.run.key)
+        raise Refused(_reason(done.stderr or done.stdout), next_step="trainmaster runs logs " + origin.run.key)
     said: dict[str, object] = json.loads(done.stdout.strip().splitlines()[-1])
     return said
