@@ -7,7 +7,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,23 +82,8 @@ def export(store: Store, model: str, version: int | None, target: Path, *, by: s
         converted = convert(package)
         files["model.onnx"] = converted.content
         files["onnx.json"] = _json({"says": converted.says, "tolerance": converted.tolerance} | converted.facts)
-    folder = target.parent / f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}"
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        remove_left_over(target)
-        write_folder(folder, files)
+    with whole_folder(target, files) as folder:
         proof = prove(folder)
-        refuse_target(target)
-        os.rename(folder, target)
-        with contextlib.suppress(OSError):  # the folder is whole and has its name
-            _sync(target.parent)
-    except OSError as error:
-        raise Unavailable(
-            f"{target} cannot be written: {error.strerror or type(error).__name__}; nothing is left of it",
-            next_step="make room, or choose another folder",
-        ) from None
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     with store.write() as session:
         audit.record(
             session,
@@ -142,6 +127,31 @@ def requirements(manifest: Mapping[str, Any], form: Format) -> str:
     lines = [f"# Python {environment.get('python', '')}" if isinstance(environment, dict) else "# pins"]
     lines += [f"{name}=={known.get(name) or importlib.metadata.version(name)}" for name in NEEDED[form]]
     return "\n".join(lines) + "\n"
+
+
+@contextlib.contextmanager
+def whole_folder(target: Path, files: Mapping[str, bytes]) -> Iterator[Path]:
+    """The files in a folder beside `target`, to be proven in the block; it gets its name when the block ends well.
+
+    Raises Unavailable when the disk refuses, Refused when the target has appeared meanwhile; nothing is left then.
+    """
+    folder = target.parent / f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remove_left_over(target)
+        write_folder(folder, files)
+        yield folder
+        refuse_target(target)
+        os.rename(folder, target)
+        with contextlib.suppress(OSError):  # the folder is whole and has its name
+            _sync(target.parent)
+    except OSError as error:
+        raise Unavailable(
+            f"{target} cannot be written: {error.strerror or type(error).__name__}; nothing is left of it",
+            next_step="make room, or choose another folder",
+        ) from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def refuse_target(target: Path) -> None:

@@ -2,10 +2,8 @@
 
 import contextlib
 import json
-import os
 import re
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,18 +12,10 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from app.domain.errors import BadInput, Refused, Unavailable
+from app.domain.errors import BadInput, Refused
 from app.domain.text import visible
 from app.learning.package import Package
-from app.services.registry.exporting import (
-    PARTIAL,
-    Exported,
-    contents,
-    prove,
-    refuse_target,
-    remove_left_over,
-    write_folder,
-)
+from app.services.registry.exporting import Exported, contents, prove, refuse_target, whole_folder
 from app.services.registry.packages import read_package
 from app.services.serving.manifests import COMMAND, IGNORED, PYTHON, Named, containerfile, kserve, kubernetes, readme
 from app.services.workspaces import now
@@ -51,21 +41,8 @@ def export_serving(
     named = _named(model, found.version, package, image)
     files = {**contents(store, model, found.version, package), **_serving_files(named)}
     files["README.md"] += readme(named).encode()
-    folder = target.parent / f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}"
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        remove_left_over(target)
-        write_folder(folder, files)
+    with whole_folder(target, files) as folder:
         proof = f"{prove(folder)}, and {answered(folder, package, named)}"
-        refuse_target(target)
-        os.rename(folder, target)
-    except OSError as error:
-        raise Unavailable(
-            f"{target} cannot be written: {error.strerror or type(error).__name__}; nothing is left of it",
-            next_step="make room, or choose another folder",
-        ) from None
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     with store.write() as session:
         audit.record(
             session,
