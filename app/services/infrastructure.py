@@ -175,13 +175,16 @@ def up(workspace: Workspace, on_progress: Report | None = None, *, timeout_s: fl
             )
             if not pending:
                 return found
-            if supervisor is not None and supervisor.poll() is not None and process_of(store, SUPERVISOR) is None:
-                if supervisor.returncode == 0 and elapsed_s < timeout_s:  # it met one that was just about to end
+            gone = supervisor is None or supervisor.poll() is not None
+            if gone and process_of(store, SUPERVISOR) is None:
+                code = 0 if supervisor is None else supervisor.returncode
+                if code == 0 and elapsed_s < timeout_s:  # one that was there was just about to end
                     time.sleep(TICK_S)
+                    upkeep.heal(store)
                     supervisor = _start_supervisor(workspace)
                     continue
                 raise Unavailable(
-                    f"the supervisor ended ({supervisor.returncode}): {log_tail(workspace, SUPERVISOR)}",
+                    f"the supervisor ended ({code}): {log_tail(workspace, SUPERVISOR)}",
                     next_step=f"read {workspace.logs / 'supervisor.log'}, then: trainmaster up",
                 )
             failing = next(
