@@ -211,7 +211,7 @@ def _waiting(store: Store) -> list[_Waiting]:
 def _seems_lost(row: Decision, moment: datetime) -> bool:
     """Sent a while ago (or, when the clock was set back since, later than now) and taken by no run."""
     assert row.emitted_at is not None
-    waited = row.emitted_at + RESEND_AFTER < moment or row.emitted_at > moment
+    waited = abs(moment - row.emitted_at) > RESEND_AFTER  # a clock that was set back is no reason to wait
     return waited and moment < row.decided_at + RESEND_UNTIL
 
 
