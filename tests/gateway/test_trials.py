@@ -26,6 +26,27 @@ from tests.gateway.conftest import RECORD, Promote, package
 Begin = Callable[..., int]
 
 
+def a_rollout(store: Store, candidate: int, baseline: int, state: RolloutState, limits: dict[str, Any]) -> int:
+    """A row that the gateway follows for the next ten minutes; gives its id."""
+    moment = datetime.now(UTC)
+    with store.write() as session:
+        active = session.execute(select(Deployment).where(col(Deployment.state) == "active")).scalars().one()
+        row = Rollout(
+            key=new_key(),
+            project_id=active.project_id,
+            version_id=candidate,
+            baseline_id=baseline,
+            state=state,
+            limits=Serving(**limits).model_dump_json(),
+            began_at=moment,
+            stage_at=moment,
+            watched_until=moment + timedelta(minutes=10),
+        )
+        session.add(row)
+        session.flush()
+        return row.id or 0
+
+
 @pytest.fixture
 def begin(store: Store, promote: Promote, gateway: Gateway) -> Begin:
     """Version 1 (answers 0.3) in production, version 2 tried beside it."""
@@ -33,23 +54,7 @@ def begin(store: Store, promote: Promote, gateway: Gateway) -> Begin:
     def started(answer: float, state: RolloutState = RolloutState.SHADOW, **limits: Any) -> int:
         candidate = promote(2, package(answer))
         baseline = promote(1, package(0.3))
-        moment = datetime.now(UTC)
-        with store.write() as session:
-            active = session.execute(select(Deployment).where(col(Deployment.state) == "active")).scalars().one()
-            row = Rollout(
-                key=new_key(),
-                project_id=active.project_id,
-                version_id=candidate,
-                baseline_id=baseline,
-                state=state,
-                limits=Serving(**limits).model_dump_json(),
-                began_at=moment,
-                stage_at=moment,
-                watched_until=moment + timedelta(minutes=1),
-            )
-            session.add(row)
-            session.flush()
-            made = row.id or 0
+        made = a_rollout(store, candidate, baseline, state, limits)
         gateway.models.look()
         return made
 
@@ -182,25 +187,11 @@ def watched(store: Store, promote: Promote, gateway: Gateway) -> Begin:
     def started(candidate: Package, **limits: Any) -> int:
         before = promote(1, package(0.3))
         gateway.models.look()
-        after, moment = promote(2, candidate), datetime.now(UTC)
+        after = promote(2, candidate)
         with store.write() as session:
             for version, stage in ((before, Stage.ARCHIVED), (after, Stage.PRODUCTION)):
                 session.get_one(ModelVersion, version).stage = stage
-            active = session.execute(select(Deployment).where(col(Deployment.state) == "active")).scalars().one()
-            row = Rollout(
-                key=new_key(),
-                project_id=active.project_id,
-                version_id=after,
-                baseline_id=before,
-                state=RolloutState.WATCH,
-                limits=Serving(**limits).model_dump_json(),
-                began_at=moment,
-                stage_at=moment,
-                watched_until=moment + timedelta(minutes=10),
-            )
-            session.add(row)
-            session.flush()
-            made = row.id or 0
+        made = a_rollout(store, after, before, RolloutState.WATCH, limits)
         gateway.models.look()
         return made
 
