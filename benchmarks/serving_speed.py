@@ -58,7 +58,7 @@ def _beside_floor(mine: Server, model: Path, bodies: Mapping[str, Path], answers
         _require_same(one[0], answers[:1])
         _require_same(one[1], answers[:1])
         half = one[0]["rate"] / 2
-        calm = mine.load(body=bodies["one"], seconds=SECONDS * 2, rate=half)
+        calm, bare_calm = (server.load(body=bodies["one"], seconds=SECONDS * 2, rate=half) for server in (mine, bare))
         many = _rounds([mine, bare], body=bodies["many"])
         _require_same(many[0], answers[:100])
         _require_same(many[1], answers[:100])
@@ -71,8 +71,10 @@ def _beside_floor(mine: Server, model: Path, bodies: Mapping[str, Path], answers
         _at_least("1 row, processor time: floor / ours", one[1]["cpu_ms"] / one[0]["cpu_ms"], 0.4),
         Result("ours at half that load, p50", calm["p50_ms"], "ms"),
         at_most("ours at half that load, p99", calm["p99_ms"], "ms", 10),
+        Result("floor at the same load, p99", bare_calm["p99_ms"], "ms"),
         Result("ours, 100 rows", many[0]["rate"], "requests/s"),
         Result("floor, 100 rows", many[1]["rate"], "requests/s"),
+        _at_least("100 rows, requests/s: ours / floor", many[0]["rate"] / many[1]["rate"], 0.9),
         _at_least("100 rows, processor time: floor / ours", many[1]["cpu_ms"] / many[0]["cpu_ms"], 0.9),
     ]
 
