@@ -19,8 +19,8 @@ _done: dict[str, tuple[bytes, Any]] = {}
 def once(store: Store, work: Callable[[], Made], *asked: object) -> Made:
     """What `work` gives and writes; the second time it is asked for on the same content, what it wrote the first time.
 
-    `asked` is all that the work depends on besides the store and where its code stands. For what a test needs before it begins, never for what it
-    asks about: runs keep their keys and times.
+    `asked` is all that the work depends on besides the store and the function itself. For what a test needs before it
+    begins, never for what it asks about: runs keep their keys and times.
     """
     if store.file is None:  # PostgreSQL has no cheap copy
         return work()
