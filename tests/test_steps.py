@@ -345,6 +345,7 @@ def test_8_a_source_that_breaks_says_so_shows_its_tries_and_keeps_its_secret(she
         asked = server.headers[-1]["X-Key"]
         server.status = [503] * 20
         told = shell.tm("data", "ingest", "feed", ok=False)
+    served = shell.tm("features", "get", "--entity", "town=ulm")
     run = shell.tm("runs", "ls")[0]["run"]
     log = json.dumps(shell.tm("runs", "logs", run))
     kept.unlink()
@@ -352,6 +353,7 @@ def test_8_a_source_that_breaks_says_so_shows_its_tries_and_keeps_its_secret(she
     assert (tested["rows"], asked) == ([{"town": "ulm"}], secret)
     assert "source feed" in told
     assert "503" in told
+    assert served, "the version before is still served"
     assert "try 1 of 2 failed" in log
     assert "again in 0.5 s" in log
     assert "try 2 of 2 failed" in log
