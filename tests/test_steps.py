@@ -337,10 +337,12 @@ def test_8_a_source_that_breaks_says_so_shows_its_tries_and_keeps_its_secret(she
     secret = "hunter2-of-the-feed"
     kept = shell.folder / ".trainmaster" / "secrets"
     kept.write_text(f"FEED_KEY={secret}\n")
-    kept.chmod(0o600)
+    kept.chmod(0o644)
     with web() as server:
         (shell.project / "project.toml").write_text(TOML + FEED.format(url=server.url))
         server.files["/feed.csv"] = b"town\nulm\n"
+        readable = shell.tm("data", "test", "feed", ok=False)
+        kept.chmod(0o600)
         tested = shell.tm("data", "test", "feed")
         asked = server.headers[-1]["X-Key"]
         server.status = [503] * 20
@@ -350,6 +352,7 @@ def test_8_a_source_that_breaks_says_so_shows_its_tries_and_keeps_its_secret(she
     log = json.dumps(shell.tm("runs", "logs", run))
     kept.unlink()
 
+    assert "others may read it" in readable
     assert (tested["rows"], asked) == ([{"town": "ulm"}], secret)
     assert "source feed" in told
     assert "503" in told
