@@ -7,10 +7,12 @@ import io
 import json
 import os
 import random
+import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -23,7 +25,13 @@ import pytest
 
 from app.cli.main import run
 from app.domain.workspace import Workspace
+from app.features import offline
+from app.features.online import micros
 from app.services import serving
+from app.services.features.online import open_online
+from app.services.features.reading import feature_sets, folder_of
+from app.services.workspaces import now, open_project, open_store
+from tests.data.connectors.made import web
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]
 
@@ -100,6 +108,16 @@ def facts(homes: pd.DataFrame) -> pd.DataFrame:
 def rates_in_town(rates: pd.DataFrame) -> pd.DataFrame:
     return rates[["town", "at", "rate"]]
 '''
+
+FEED = """
+[sources.feed]
+url = "{url}/feed.csv?key=${{FEED_KEY}}"
+options = {{ X-Key = "${{FEED_KEY}}" }}
+retries = 1
+
+[sources.feed.columns]
+town = {{ type = "text", required = true }}
+"""
 
 TEST = """
 import sys
@@ -251,7 +269,8 @@ def as_committed(shell: Shell) -> Any:
 
 @pytest.fixture(scope="module")
 def trained(shell: Shell) -> str:
-    """The key of a training run that registered version 1."""
+    """The key of a training run that registered version 1, on features of the committed rules."""
+    shell.tm("features", "build")
     return str(shell.tm("train", "run")["run"])
 
 
@@ -303,6 +322,49 @@ def test_7_a_change_of_rules_names_what_caused_it(shell: Shell) -> None:
     assert "caused_by" in {edge["kind"] for edge in edges}
 
 
+@pytest.mark.usefixtures("as_committed")
+def test_5_unlabelled_data_is_refused_with_the_word_target(shell: Shell) -> None:
+    (shell.project / "features.py").write_text(CODE.replace('"late"]]', '"late"]].assign(late=None)'))
+
+    shell.tm("features", "build")
+    told = shell.tm("train", "run", ok=False)
+
+    assert "target" in told
+
+
+@pytest.mark.usefixtures("as_committed")
+def test_8_a_source_that_breaks_says_so_shows_its_tries_and_keeps_its_secret(shell: Shell) -> None:
+    secret = "hunter2-of-the-feed"
+    kept = shell.folder / ".trainmaster" / "secrets"
+    kept.write_text(f"FEED_KEY={secret}\n")
+    kept.chmod(0o644)
+    with web() as server:
+        (shell.project / "project.toml").write_text(TOML + FEED.format(url=server.url))
+        server.files["/feed.csv"] = b"town\nulm\n"
+        readable = shell.tm("data", "test", "feed", ok=False)
+        kept.chmod(0o600)
+        tested = shell.tm("data", "test", "feed")
+        asked = server.headers[-1]["X-Key"]
+        server.status = [503] * 20
+        told = shell.tm("data", "ingest", "feed", ok=False)
+    served = shell.tm("features", "get", "--entity", "town=ulm")
+    run = shell.tm("runs", "ls")[0]["run"]
+    log = json.dumps(shell.tm("runs", "logs", run))
+    kept.unlink()
+
+    assert "others may read it" in readable
+    assert (tested["rows"], asked) == ([{"town": "ulm"}], secret)
+    assert "source feed" in told
+    assert "503" in told
+    assert served, "the version before is still served"
+    assert "try 1 of 2 failed" in log
+    assert "again in 0.5 s" in log
+    assert "try 2 of 2 failed" in log
+    assert secret not in told + log + json.dumps([shell.tm("runs", "show", run), shell.tm("audit", "ls")])
+    files = [file for file in shell.folder.rglob("*") if file.is_file()]
+    assert [file for file in files if secret.encode() in file.read_bytes()] == []
+
+
 def test_9_the_same_input_adds_nothing_and_ten_new_rows_move_the_watermark(shell: Shell) -> None:
     before = shell.tm("data", "snapshots")
 
@@ -344,6 +406,82 @@ def test_11_online_and_offline_agree_and_a_feature_from_the_future_is_refused(sh
     assert "rates_in_town" in told
 
 
+def test_12_readers_of_both_stores_see_one_version_whole_and_a_killed_publish_leaves_the_old_one(
+    shell: Shell, as_committed: None
+) -> None:
+    of_rates = ("features", "get", "--entity", "town=ulm", "--view", "rates_in_town")
+    publish_rates(shell, 1)
+    with readers_of_rates(shell) as (offline_seen, online_seen):
+        publish_rates(shell, 2)
+    before = shell.tm("features", "ls")[0], shell.tm(*of_rates)[0]["values"]
+    write_rates(shell, 3)
+
+    command = [sys.executable, "-c", KILLED, "--project=homes"]
+    killed = subprocess.run(command, cwd=shell.folder, env=environment(), capture_output=True, check=False)
+    after = shell.tm("features", "ls")[0], shell.tm(*of_rates)[0]["values"]
+    publish_rates(shell, 3)
+
+    assert {len(rates) for rates in (*offline_seen, *online_seen)} == {1}, "never half of one and half of another"
+    assert min(len({*map(tuple, seen)}) for seen in (offline_seen, online_seen)) > 1, "they read while it changed"
+    assert killed.returncode == -signal.SIGKILL
+    assert after == before
+    assert after[1] == {"rate": 2}
+    assert shell.tm("features", "ls")[0]["version"] == before[0]["version"] + 1
+    assert shell.tm(*of_rates)[0]["values"] == {"rate": 3}
+
+
+KILLED = """
+import os, signal
+from app.services.features import building
+
+building._publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # the tables are written, the version is not
+from flows.features import features
+from flows.harness import main
+
+main(features)
+"""
+
+
+def write_rates(shell: Shell, rate: int) -> None:
+    """Rules that give every town this rate, whatever was delivered."""
+    (shell.project / "features.py").write_text(
+        CODE.replace('rates[["town", "at", "rate"]]', f'rates[["town", "at"]].assign(rate={rate})')
+    )
+
+
+def publish_rates(shell: Shell, rate: int) -> None:
+    """Bring this rate of every town into both stores, as every build does."""
+    write_rates(shell, rate)
+    shell.tm("features", "build")
+
+
+@contextmanager
+def readers_of_rates(shell: Shell) -> Iterator[tuple[list[set[object]], list[set[object]]]]:
+    """The rates that one look at each store finds, offline in all rows, online of both towns, while the block lasts."""
+    found: tuple[list[set[object]], list[set[object]]] = ([], [])
+    workspace, ended = Workspace(shell.folder), threading.Event()
+
+    def look() -> None:
+        project, online = open_project(workspace, "homes"), open_online(workspace)
+        with open_store(workspace) as store:
+            while not ended.is_set():
+                newest = feature_sets(store, 1)[0].views["rates_in_town"]
+                rows = offline.read(folder_of(project) / str(newest["table"]), int(str(newest["version"])), ["rate"])
+                found[0].append(set(rows["rate"].to_pylist()))
+                _, towns = online.read("homes", "rates_in_town", ["bonn", "ulm"], micros(now()))
+                ended.wait(0.05)  # the publisher is a thread of this process
+                found[1].append({town.values[0] if town else None for town in towns})
+        online.close()
+
+    reading = threading.Thread(target=look)
+    reading.start()
+    try:
+        yield found
+    finally:
+        ended.set()
+        reading.join()
+
+
 def test_13_a_data_change_request_makes_its_round_trip_in_the_audit_log(shell: Shell) -> None:
     ticket = shell.tm("data", "tickets", "open", "the town in upper case", "--source", "homes")["ticket"]
     shell.tm("data", "tickets", "take", ticket)
@@ -352,6 +490,35 @@ def test_13_a_data_change_request_makes_its_round_trip_in_the_audit_log(shell: S
     actions = [event["action"] for event in shell.tm("audit", "ls") if ticket in event["subject"]]
 
     assert len(actions) == 3
+
+
+@pytest.mark.usefixtures("as_committed")
+def test_14_seed_and_snapshot_decide_the_split_and_an_id_on_both_sides_is_refused(shell: Shell) -> None:
+    create = ("features", "training-set", "create")
+    seeded = '[split]\nkind = "random"\nseed = {seed}\n\n[learner]'.format
+    given = TOML.partition("[split]")[0], TOML.partition("[learner]")[2]
+    (shell.project / "project.toml").write_text(seeded(seed=7).join(given))
+    one, same = shell.tm(*create, "one"), shell.tm(*create, "two")
+    (shell.project / "project.toml").write_text(seeded(seed=8).join(given))
+    other = shell.tm(*create, "three")
+    verified = shell.tm("features", "training-set", "show", "one/1", "--verify")
+    asked_again = (
+        'asked = homes[["home", "town", "asked_at", "late"]]\n    again = asked["asked_at"] + pd.Timedelta(days=60)'
+    )
+    (shell.project / "features.py").write_text(
+        CODE.replace(
+            'return homes[["home", "town", "asked_at", "late"]]',
+            asked_again + "\n    return pd.concat([asked, asked.assign(asked_at=again)], ignore_index=True)",
+        )
+    )
+    (shell.project / "project.toml").write_text(TOML)
+    shell.tm("features", "build")
+
+    told = shell.tm(*create, "twice", ok=False)
+
+    assert one["split_digest"] == same["split_digest"] != other["split_digest"]
+    assert verified["verified"]
+    assert "stands in the training and in the test rows" in told
 
 
 def test_15_an_estimate_comes_before_and_the_run_says_device_commit_and_dirt(shell: Shell, trained: str) -> None:
@@ -378,10 +545,12 @@ def test_17_a_model_of_uncommitted_code_is_not_promotable(shell: Shell, trained:
 
 def test_18_the_version_of_features_that_a_model_refers_to_cannot_be_removed(shell: Shell, trained: str) -> None:
     version = shell.tm("models", "show", "homes", "1")["features"]
+    pinned = next(one for one in shell.tm("features", "ls") if one["version"] == version)
+    run = shell.tm("runs", "show", trained)["parameters"]
 
     told = shell.tm("features", "prune", str(version), ok=False)
 
-    assert trained
+    assert (run["features"], run["features.digest"]) == (f"v{version}", pinned["digest"])
     assert "model version" in told
 
 

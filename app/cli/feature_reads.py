@@ -167,7 +167,8 @@ def show(
 
 
 def _show_view(shown: dict[str, object], columns: dict[str, dict[str, object]]) -> None:
-    fields({key: value for key, value in shown.items() if key not in ("statistics", "columns", "kinds")})
+    told = {key: value for key, value in shown.items() if key not in ("statistics", "columns", "kinds")}
+    fields({key: ", ".join(map(str, value)) if isinstance(value, tuple) else value for key, value in told.items()})
     table(
         ["column", "kind", "rows", "missing", "mean", "least", "median", "greatest", "most frequent"],
         [

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 TOP, BINS = 10, 20
+NEAR = 1000
 LONGEST_TOP_VALUE = 200
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 Numbers = npt.NDArray[np.float64]
@@ -58,7 +59,7 @@ def spread(values: Numbers) -> Spread:
         high,
         *_moments(finite),
         tuple(float(finite[int(share * (len(finite) - 1))]) for share in QUANTILES),
-        _histogram(finite, low, high),
+        _histogram(finite, _edges(low, high, finite[first])),
         tuple((number_word(float(finite[first[at]])), int(counts[at])) for at in most),
     )
 
@@ -68,10 +69,23 @@ def _moments(finite: Numbers) -> tuple[float | None, float | None]:
         return _finite(float(finite.mean())), _finite(float(finite.std()))
 
 
-def _histogram(in_order: Numbers, low: float, high: float) -> Histogram:
-    """Bins between the ends; the values are sorted, so counting is one search for each edge."""
+def _edges(low: float, high: float, distinct: Numbers) -> list[float]:
+    """The edges of equal bins between the ends; of whole numbers that lie near each other each bin holds as many.
+
+    >>> _edges(1.0, 31.0, np.arange(1.0, 32.0))[:3], len(_edges(0.0, 1.0, np.array([0.0, 0.5, 1.0])))
+    ([1.0, 3.0, 5.0], 21)
+    """
     width = (high - low) / BINS
-    edges = [low + width * at for at in range(BINS)] + [high] if width > 0 and math.isfinite(width) else [low, high]
+    if not (width > 0 and math.isfinite(width)):
+        return [low, high]
+    if high - low < NEAR and (distinct == np.floor(distinct)).all():
+        whole = math.ceil((high - low + 1) / BINS)
+        return [low + whole * at for at in range(math.ceil((high - low + 1) / whole) + 1)]
+    return [low + width * at for at in range(BINS)] + [high]
+
+
+def _histogram(in_order: Numbers, edges: Sequence[float]) -> Histogram:
+    """The values are sorted, so counting is one search for each edge."""
     inner = np.searchsorted(in_order, edges[1:-1], side="left")
     counts = np.diff(np.r_[0, inner, len(in_order)])
     return Histogram(tuple(edges), tuple(int(count) for count in counts))

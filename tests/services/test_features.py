@@ -92,7 +92,7 @@ def test_new_rows_rebuild_only_the_views_that_read_them(workspace: Workspace, st
     pd.testing.assert_frame_equal(training_frame(store, project, first.id).frame, old)
 
 
-def test_an_edited_rule_makes_a_new_version_and_going_back_finds_the_old_one(
+def test_an_edited_rule_makes_a_new_version_and_going_back_makes_the_old_tables_the_newest_again(
     workspace: Workspace, store: Store
 ) -> None:
     project = homes(workspace)
@@ -101,11 +101,14 @@ def test_an_edited_rule_makes_a_new_version_and_going_back_finds_the_old_one(
     edited = build(store, homes(workspace, code=CODE.replace('homes["town"]', 'homes["town"].str.upper()')))
 
     back = build(store, homes(workspace))
+    same = build(store, homes(workspace))
 
     assert (edited.version, edited.rebuilt) == (2, ("facts",))
-    assert (back.version, back.is_new) == (first.version, False)
-    assert [one.version for one in feature_sets(store, 1)] == [2, 1]
-    assert newest_feature_set(store, 1).version == 2
+    assert (back.version, back.is_new, back.rebuilt) == (3, True, ())
+    assert back.says.endswith("the rules and snapshots of v1 again")
+    assert (same.version, same.is_new) == (3, False)
+    assert len({one.digest for one in feature_sets(store, 1)}) == 3
+    assert newest_feature_set(store, 1).views == next(v for v in feature_sets(store, 1) if v.id == first.id).views
 
 
 def test_the_lineage_reaches_snapshots_and_rules(workspace: Workspace, store: Store) -> None:

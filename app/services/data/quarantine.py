@@ -70,7 +70,7 @@ class RowsRejected:
     @property
     def says(self) -> str:
         """One line for people."""
-        return f"{_rows(self.ids)} stay out for good"
+        return f"{_rows(self.ids)} stay{'s' * (len(self.ids) == 1)} out for good"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlmodel import Session, col
 
 from app.domain.ids import Ref
@@ -13,7 +13,7 @@ from app.services.features.computing import Computed, compute
 from app.services.features.deployed import fit_of
 from app.services.features.future import ROWS_IN_A_BUILD, prove
 from app.services.features.locality import prove_local, unproved_parts
-from app.services.features.planning import Plan, Record, TablePlan, lost_tables, plan
+from app.services.features.planning import Plan, Record, TablePlan, again, is_of, lost_tables, plan
 from app.services.features.reading import folder_of, info_of
 from app.services.features.sources import code_of
 from app.services.lineage import resolve
@@ -39,14 +39,15 @@ class FeatureSetBuilt:
 def build(task: TaskContext) -> FeatureSetBuilt:
     """Compute the tables and parts that changed from the newest snapshots and publish them as one version.
 
-    The same rules and snapshots give the same digest and no new version. Raises BadInput (with file, line and function)
-    for feature code that fails, NotFound when nothing was ingested yet.
+    The rules and snapshots of the newest version make no new one; those of an older one (somebody went back) make a new
+    version of the same tables, because everybody reads the newest. Raises BadInput (with file, line and function) for
+    feature code that fails, NotFound when nothing was ingested yet.
     """
     run, project = task.run, task.run.project
     planned = plan(run.store, project, run.project_id)
-    known = _by_digest(run, planned.digest)
-    if known is not None and not lost_tables(project, info_of(known)):
-        return _unchanged(task, known)
+    newest = _newest_with(run, planned.digest)
+    if newest is not None and not lost_tables(project, info_of(newest)):
+        return _unchanged(task, newest)
     steps = iter(range(1, 1_000_000))
     computed = compute(run.store, project, planned, lambda says: task.progress(1, 1 + next(steps), says))
     check(project, planned, computed)
@@ -62,14 +63,20 @@ def build(task: TaskContext) -> FeatureSetBuilt:
     return _publish(task, planned, _records(project, tables))
 
 
-def _by_digest(run: RunContext, digest: str) -> FeatureSet | None:
+def _newest_with(run: RunContext, digest: str) -> FeatureSet | None:
+    """The newest version, when it has this plan."""
     with run.store.read() as session:
-        return _find(session, run.project_id, digest)
+        newest, _ = _known(session, run.project_id, digest)
+    return newest if newest is not None and is_of(newest.digest, newest.version, digest) else None
 
 
-def _find(session: Session, project_id: int, digest: str) -> FeatureSet | None:
-    query = select(FeatureSet).where(col(FeatureSet.project_id) == project_id, col(FeatureSet.digest) == digest)
-    return session.execute(query).scalars().first()
+def _known(session: Session, project_id: int, digest: str) -> tuple[FeatureSet | None, FeatureSet | None]:
+    """The newest version, and the one that has this plan: the newest when it does, else an older one, or None."""
+    query = select(FeatureSet).where(col(FeatureSet.project_id) == project_id)
+    newest = session.execute(query.order_by(col(FeatureSet.version).desc()).limit(1)).scalars().first()
+    if newest is not None and is_of(newest.digest, newest.version, digest):
+        return newest, newest
+    return newest, session.execute(query.where(col(FeatureSet.digest) == digest)).scalars().first()
 
 
 def _unchanged(task: TaskContext, row: FeatureSet) -> FeatureSetBuilt:
@@ -157,16 +164,16 @@ def _publish(task: TaskContext, planned: Plan, records: Mapping[str, Record]) ->
     cause = run.parameters.get("caused_by")
     because = resolve(run.store.reader, Ref.parse(str(cause))) if cause else None
     with run.store.write() as session:
-        known = _find(session, run.project_id, digest)
-        if known is None:
-            last = session.execute(
-                select(func.max(col(FeatureSet.version))).where(col(FeatureSet.project_id) == run.project_id)
-            ).scalar_one_or_none()
+        newest, known = _known(session, run.project_id, digest)
+        if known is not None and lost_tables(run.project, info_of(known)):
+            known.views = json.dumps(records)
+        if known is None or known is not newest:
+            version = newest.version + 1 if newest is not None else 1
             row = FeatureSet(
                 project_id=run.project_id,
                 run_id=run.run_id,
-                version=int(last or 0) + 1,
-                digest=digest,
+                version=version,
+                digest=digest if known is None else again(digest, version),
                 rules_digest=rules_digest,
                 rows=rows,
                 views=json.dumps(records),
@@ -183,6 +190,7 @@ def _publish(task: TaskContext, planned: Plan, records: Mapping[str, Record]) ->
             kept = len(planned.tables) - len(rebuilt)
             reused = f", {kept} reused" if kept else ""
             says = f"v{row.version}: {rows:,} rows, {len(rebuilt)} tables built{reused}"
+            says += f"; the rules and snapshots of v{known.version} again" if known is not None else ""
             says += f"; {fit.says}" if fit is not None and fit.breaks else ""
             edges = [*((one, output, "built") for one in inputs), (code, output, "computed_by")]
             if because is not None:
@@ -194,17 +202,16 @@ def _publish(task: TaskContext, planned: Plan, records: Mapping[str, Record]) ->
                 action="features.published",
                 subject=str(output),
                 now=moment,
-                details={"run": run.key, "digest": digest, "rows": rows}
+                details={"run": run.key, "digest": row.digest, "rows": rows}
                 | ({"caused_by": str(because)} if because else {}),
             )
             task.complete(session, says=says, inputs=[*inputs, code], outputs=[output])
             assert row.id is not None
-            return FeatureSetBuilt(row.id, row.version, digest, rows, True, rebuilt, says)
-        known.views = json.dumps(records)
+            return FeatureSetBuilt(row.id, row.version, row.digest, rows, True, rebuilt, says)
         says = f"v{known.version} is whole again: its files were lost"
         task.complete(session, says=says, inputs=[*inputs, code], outputs=[_ref(run, known.version)])
         assert known.id is not None
-        return FeatureSetBuilt(known.id, known.version, digest, rows, False, (), says)
+        return FeatureSetBuilt(known.id, known.version, known.digest, rows, False, (), says)
 
 
 def _ref(run: RunContext, version: int) -> Ref:

@@ -56,18 +56,24 @@ def check(project: OpenProject, planned: Plan, computed: Computed) -> None:
 
 def _no_key_twice(project: OpenProject, table: TablePlan, keys: Sequence[str], new: "pd.DataFrame") -> None:
     """Raise BadInput when a new part of a divided table holds a key that a kept part has."""
-    from app.features import offline
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from app.features import near_parts, offline
 
     kept = [part.name for part in table.parts if not part.is_new]
     if not kept or not keys or len(new) == 0:
         return
     folder = folder_of(project) / table.folder
-    stored = offline.read(folder, offline.newest_version(folder), keys, parts=kept)
+    version = offline.newest_version(folder)
+    kinds = offline.schema_of(folder, version)
+    values = pa.table({key: pa.array(new[key], from_pandas=True).cast(kinds.field(key).type) for key in keys})
+    near = near_parts.near_parts(folder, version, kept, values)
+    if not near:
+        return
+    stored = offline.read(folder, version, keys, parts=near)
     for key in keys:  # narrowed one key after the other: only rows that may still be equal stay
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        wanted = pa.array(new[key].unique(), from_pandas=True).cast(stored[key].type)
+        wanted = values[key].unique()
         stored = stored.filter(pc.is_in(stored[key], value_set=wanted))
         if stored.num_rows == 0:
             return

@@ -12,7 +12,7 @@ from sqlmodel import col
 from app.domain.errors import NotFound
 from app.services.features.checking import check
 from app.services.features.computing import Computed, compute
-from app.services.features.planning import Record, TablePlan, plan
+from app.services.features.planning import Record, TablePlan, is_of, plan
 from app.services.features.reading import FeatureSetInfo, feature_sets, folder_of
 from app.services.features.sources import code_of
 from app.services.workspaces import OpenProject
@@ -68,7 +68,7 @@ def preview(store: Store, project: OpenProject) -> Change:
     planned = plan(store, project, project_id)
     sets = feature_sets(store, project_id)
     newest = sets[0] if sets else None
-    if newest is not None and newest.digest == planned.digest:
+    if newest is not None and is_of(newest.digest, newest.version, planned.digest):
         tables = [TableChange(name, "unchanged", rows, rows, 0, 0, ()) for name, rows in _rows(newest).items()]
         return Change(newest.version, None, tuple(tables), "")
     computed = compute(store, project, planned, lambda _: None)

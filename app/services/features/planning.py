@@ -225,5 +225,19 @@ def _why(before: Record | None, rules: str) -> str:
     return "its snapshots or its declaration changed"
 
 
+def again(digest: str, version: int) -> str:
+    """The digest of a version that has the plan of an older one: no two versions of a project share theirs.
+
+    >>> is_of(again("f" * 64, 3), 3, "f" * 64), is_of(again("f" * 64, 3), 4, "f" * 64)
+    (True, False)
+    """
+    return _sha([digest, "again as", version])
+
+
+def is_of(digest: str, version: int, planned: str) -> bool:
+    """Whether a version with this digest has the planned rules and snapshots."""
+    return digest in (planned, again(planned, version))
+
+
 def _sha(content: object) -> str:
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()

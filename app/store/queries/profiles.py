@@ -48,12 +48,13 @@ class ProfileView:
 
 @dataclass(frozen=True)
 class RuleView:
-    """The rules of one column of a requirement, in words."""
+    """The rules of one column of a requirement, in words, and why they are there."""
 
     column: str
     type: str
     rules: str
     privacy: str
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,12 @@ def requirement_of(reader: Reader, project: str, source: str) -> RequirementView
         return None
     try:
         columns = tuple(
-            RuleView(str(name), str(rule.get("type") or ""), rules_in_words(rule), str(rule.get("privacy") or ""))
+            RuleView(
+                str(name), str(rule.get("type") or ""), rules_in_words(rule), str(rule.get("privacy") or ""),
+                str(rule.get("reason") or ""),
+            )
             for name, rule in declared["columns"].items()
-        )
+        )  # fmt: skip
     except (ValueError, KeyError, TypeError):
         return None
     share = declared.get("max_quarantined_share")
@@ -98,7 +102,7 @@ def requirement_of(reader: Reader, project: str, source: str) -> RequirementView
         ("key", ", ".join(declared.get("unique_key") or ())),
         ("time", str(declared.get("time") or "")),
         ("at most out", "" if share is None else f"{share:.1%} of a batch"),
-        ("begins with", f"{declared.get('minimum_rows') or 0:,} rows"),
+        ("begins with", _at_least(declared.get("minimum_rows") or 0)),
         ("rows a batch", _between(declared.get("minimum_batch_rows"), declared.get("maximum_batch_rows"))),
         ("freshness", f"{declared['max_age_hours']:g} h" if declared.get("max_age_hours") else ""),
         ("sign-off", str(declared.get("sign_off") or "")),
@@ -160,6 +164,10 @@ def _short(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if value.is_integer() else f"{value:,.4g}"
     return "" if value is None else str(value)[:10]
+
+
+def _at_least(rows: int) -> str:
+    return f"at least {rows:,} row{'s' * (rows != 1)}"
 
 
 def _between(least: int | None, most: int | None) -> str:

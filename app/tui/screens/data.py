@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from app.tui.dialogs.data import Form, ask
 from app.tui.dialogs.dialog import fact
-from app.tui.screens.data_quarantine import ContractTab, QuarantineTab
+from app.tui.screens.data_contract import ContractTab
+from app.tui.screens.data_quarantine import QuarantineTab
 from app.tui.screens.data_snapshots import ProfileTab, SnapshotsTab
 from app.tui.screens.data_sources import SourcesTab
 from app.tui.screens.data_tickets import TicketsTab

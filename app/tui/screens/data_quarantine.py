@@ -1,8 +1,7 @@
-"""The contract and quarantine tabs of Data & Features: what a source must hold, and the rows that did not."""
+"""The quarantine tab of Data & Features: the rows that broke their contract."""
 
 import json
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,26 +10,15 @@ from textual.containers import Horizontal
 
 from app.store.queries.data import QuarantineRow, RuleCount, counts_by_rule, quarantined_rows
 from app.store.queries.privacy import MASK
-from app.store.queries.profiles import RequirementView, RuleView, requirement_of
-from app.store.queries.tickets import SignatureRow, signatures
 from app.store.reader import Reader
-from app.tui import parts, words
+from app.tui import parts
 from app.tui.dialogs.data import Form, ask
 from app.tui.dialogs.dialog import fact
 from app.tui.grid import Column, Grid, Row, Window
-from app.tui.lines import Line, fit, line, wrapped
+from app.tui.lines import fit, line, wrapped
 from app.tui.panel import Panel
 from app.tui.screens.data_tab import DataTab
 
-RULES = (
-    Column("sign", "", 1),
-    Column("column", "COLUMN", 16),
-    Column("type", "TYPE", 8, drop=2),
-    Column("rules", "RULES", 24, grow=True),
-    Column("privacy", "PRIVACY", 9, drop=3),
-    Column("broken", "BROKEN", 8, right=True),
-    Column("open", "OPEN", 7, right=True, drop=1),
-)
 ROWS = (
     Column("row", "ROW", 7),
     Column("state", "STATE", 9),
@@ -39,109 +27,6 @@ ROWS = (
     Column("number", "NUMBER", 8, right=True, drop=1),
 )
 PAGE = 400
-
-
-@dataclass(frozen=True)
-class Contract:
-    """The requirement of the chosen source, its signatures, and what broke it."""
-
-    source: str
-    requirement: RequirementView | None
-    signatures: tuple[SignatureRow, ...]
-    broken: tuple[RuleCount, ...]
-
-
-class ContractTab(DataTab):
-    """Every rule with the rows that it turned away; `a` signs it for a role."""
-
-    key: ClassVar[str] = "contract"
-    title: ClassVar[str] = "Contract"
-    scope: ClassVar[str] = "contract"
-
-    def panes(self) -> ComposeResult:
-        """A grid and a pane."""
-        none = parts.empty("This source names no columns.", "r", "ingests", "trainmaster data contract SOURCE")
-        with Horizontal(classes="row"):
-            yield Grid(RULES, id="rules", title="Contract", empty=none)
-            yield Panel("Agreement", id="agreement", classes="wide-only")
-
-    def load(self, reader: Reader, wish: tuple[str, ...]) -> Contract:
-        """Everything about the requirement."""
-        project, _, source = wish[0].partition("/")
-        return Contract(
-            wish[0],
-            requirement_of(reader, project, source),
-            tuple(signatures(reader, project=project, source=source)),
-            tuple(counts_by_rule(reader, project=project, source=source)),
-        )
-
-    def show(self, snapshot: Contract) -> None:
-        """Fill the panes."""
-        grid, found = self.query_one("#rules", Grid), snapshot.requirement
-        grid.show(Window.of([self._row(rule, snapshot.broken) for rule in found.columns] if found else []))
-        whole = sum(one.rows for one in snapshot.broken)
-        waiting = sum(one.open for one in snapshot.broken)
-        grid.head(f"Contract of {self.source_name}", f"{whole:,} rows broke it · {waiting:,} wait")
-        lines: list[Line] = [line((fit(name, 14), "dim"), says) for name, says in (found.batch if found else ())]
-        lines += [(), line(("SIGNED BY", "head"))]
-        now = self.control.clock()
-        for one in snapshot.signatures:
-            lines.append(
-                line((f"{one.role}  ", "bold"), one.signed_by, (f"  {words.ago(one.signed_at, now)}", "dim"),
-                     (f"  {one.digest[:8]}", "faint"))
-            )  # fmt: skip
-        if not snapshot.signatures:
-            lines.append(line(("nobody yet: ", "dim"), ("a", "key"), (" signs it for a role", "dim")))
-        other = [
-            one for one in snapshot.broken if found is None or _column_of(one) not in {r.column for r in found.columns}
-        ]
-        lines += [
-            (),
-            *[line((fit(one.rule, 18), "bold"), (f"{one.rows:>7,} ", "warn"), (one.example, "dim")) for one in other],
-        ]
-        self.query_one("#agreement", Panel).show(lines)
-
-    def _row(self, rule: RuleView, broken: Sequence[RuleCount]) -> Row:
-        glyphs = self.control.glyphs
-        mine = [one for one in broken if _column_of(one) == rule.column]
-        rows, waiting = sum(one.rows for one in mine), sum(one.open for one in mine)
-        return Row(
-            rule.column,
-            (
-                (glyphs.alert if waiting else glyphs.ok, "warn" if waiting else "ok"),
-                (rule.column, "bold"),
-                (rule.type, "dim"),
-                (rule.rules, ""),
-                (rule.privacy, "accent" if rule.privacy in ("personal", "protected") else "dim"),
-                (f"{rows:,}" if rows else "–", "warn" if rows else "dim"),
-                (f"{waiting:,}" if waiting else "–", "warn" if waiting else "dim"),
-            ),
-        )
-
-    def on_grid_opened(self, event: Grid.Opened) -> None:
-        """Look at the agreement."""
-        event.stop()
-        pane = self.query_one("#agreement", Panel)
-        if pane.display:
-            pane.focus()
-
-    def do_contract_agree(self) -> None:
-        """Sign the requirement for a role."""
-        acts, source = self.data_acts(), self.source_name
-        command = f"trainmaster data agree {source} --role ROLE --reason REASON"
-        lines = [
-            *fact("What changes", f"the requirement of {source}, as project.toml has it now, is signed for a role"),
-            *fact("Agreed", "when two people of two roles have signed; a change of it asks for new signatures"),
-            *fact("Who is told", "the audit log"),
-            *fact("Same as", command, "dim"),
-        ]
-        fields = (("Role", "R3 (data scientist), R4 (data engineer), ...", True), ("Reason", "why", True))
-        form = Form(f"Agree to the data of {source}", lines, confirm="Agree", fields=fields, command=command)
-        ask(self.control, form, lambda values: acts.agree(source, values["Role"], values["Reason"]))
-
-    def copied(self, _grid: Grid) -> str:
-        """The contract as a command."""
-        return f"trainmaster data contract {self.source_name}"
 
 
 @dataclass(frozen=True)
@@ -323,7 +208,3 @@ def _object(text: str) -> dict[str, object]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _column_of(count: RuleCount) -> str:
-    return count.rule.rpartition(".")[0]

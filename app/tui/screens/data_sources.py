@@ -217,7 +217,7 @@ def _rejected(rules: tuple[RuleCount, ...], width: int, glyphs: Glyphs) -> list[
 def _files(found: tuple[SourceFileRow, ...], width: int) -> list[Line]:
     return [line(("FILES", "head"))] + [
         line(
-            (fit(row.path, max(width - 22, 10)), ""),
+            (fit(row.path.rpartition("/")[2] or row.path, max(width - 22, 10)), ""),
             (f"{row.rows:>10,} ", "dim"),
             (f"{words.size(row.size_bytes):>9}", "dim"),
         )

@@ -90,7 +90,8 @@ class FeaturesTab(Tab):
         agreement = _agreement(snapshot, self.control.clock(), self.control.glyphs)
         width = max(panel.size.width, 20)
         lines = [*_changes(chosen, snapshot.before, width), (), *agreement, ()]
-        lines.append(line(("from snapshots ", "dim"), (" ".join(key[:6] for key in chosen.snapshots[-8:]), "")))
+        keys = " ".join(key[:6] for key in chosen.snapshots)
+        lines += [line(("FROM SNAPSHOTS", "head")), *(line(piece) for piece in wrapped(keys, width, 4))]
         panel.show(lines)
         brief.show(agreement[:2])
 
@@ -194,7 +195,7 @@ def _agreement(body: Body, now: datetime, glyphs: Glyphs) -> Sequence[Line]:
     second = line(
         (f"{glyphs.ok if good else glyphs.bad} skew ", "ok" if good else "bad"),
         (f"{skew.differences:,} differences", "bold"),
-        f" in {skew.compared:,} values of {skew.entities:,} entities",
+        f" in {skew.compared:,} values",
         (f"  {words.ago(skew.created_at, now)} ago", "dim"),
     )
     return [first, second]

@@ -1,6 +1,7 @@
-"""The rules tab of Data & Features: the DAG that the parameter names of features.py make, and each rule's code."""
+"""The rules tab of Data & Features: the DAG that features.py and the views over history make, and each rule's code."""
 
 import ast
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,10 @@ RULES = (
 
 @dataclass(frozen=True)
 class Rule:
-    """One function, or a source that functions read; `depth` is its longest way from a source."""
+    """One function, a source that functions read, or a view over what one gives (its `code` is that of project.toml).
+
+    `depth` is its longest way from a source.
+    """
 
     project: str
     name: str
@@ -84,7 +88,8 @@ class RulesTab(Tab):
             panel.show([line(("nothing is chosen", "dim"))])
             return
         by_name = {one.name: one for one in body.rules if one.project == rule.project}
-        panel.head(rule.name, f"projects/{rule.project}/features.py")
+        file = "features.py" if rule.code.startswith(("def ", "@", "async ")) else "project.toml"
+        panel.head(rule.name, f"projects/{rule.project}/{file}")
         code = [line((text, "")) for text in rule.code.splitlines()]
         panel.show([*_tree(rule, by_name), (), *code])
         brief.show([line((rule.name, "bold"), (f"  reads {' '.join(rule.reads) or 'files'}", "dim"))])
@@ -118,15 +123,33 @@ def read_rules(projects: Path) -> Body:
         except (SyntaxError, ValueError, OSError) as error:
             wrong = f"{path.parent.name}/features.py: {error}"
             continue
-        rules += _rules_of(path.parent.name, code, tree)
+        rules += _rules_of(path.parent.name, code, tree, _histories(path.with_name("project.toml")))
     return Body(tuple(rules), wrong)
 
 
-def _rules_of(project: str, code: str, tree: ast.Module) -> list[Rule]:
+def _histories(file: Path) -> dict[str, tuple[str, str]]:
+    """The views over history of a project file: the function that each reads, and how it is declared."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        views = tomllib.loads(text)["views"]
+        found = {str(name): str(view["history"]) for name, view in views.items() if "history" in view}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # other screens name what is wrong with it
+        return {}
+    blocks = [block.strip() for block in f"\n{text}".split("\n[")]
+    return {
+        name: (function, "\n\n".join(f"[{b}" for b in blocks if b.startswith((f"views.{name}]", f"views.{name}."))))
+        for name, function in found.items()
+    }
+
+
+def _rules_of(project: str, code: str, tree: ast.Module, histories: Mapping[str, tuple[str, str]]) -> list[Rule]:
     functions = {
         node.name: node for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     }
     reads = {name: tuple(one.arg for one in node.args.args) for name, node in functions.items()}
+    reads |= {name: (function,) for name, (function, _) in histories.items() if function in functions}
+    codes = {name: ast.get_source_segment(code, node) or "" for name, node in functions.items()}
+    codes |= {name: declared for name, (_, declared) in histories.items()}
     sources = sorted({one for names in reads.values() for one in names} - reads.keys())
     depths: dict[str, int] = dict.fromkeys(sources, 0)
     for _ in reads:  # as often as the longest way can be
@@ -141,7 +164,7 @@ def _rules_of(project: str, code: str, tree: ast.Module) -> list[Rule]:
             reads.get(name, ()),
             tuple(other for other, names in reads.items() if name in names),
             depths.get(name, 0),
-            (ast.get_source_segment(code, functions[name]) or "") if name in functions else "a source of project.toml",
+            codes.get(name, "a source of project.toml"),
         )
         for name in (*sources, *reads)
     ]
