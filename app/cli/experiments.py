@@ -112,7 +112,7 @@ def search(
         row = run_flow(place, store, name, "experiment", parameters, detach=detach, quiet=json)
         shown: dict[str, object] = {"run": row.key, "state": row.state}
         if not detach:
-            shown |= summary(store.reader, queries.experiment(store.reader, row.key))
+            shown |= summary(store.reader, queries.experiment(store.reader, resume or row.key))
     emit(shown, as_json=json, human=lambda: _print_search(shown))
 
 
