@@ -14,7 +14,7 @@ from app.services.experiments.results import Divided, Pulled
 from app.services.features import training_sets
 from app.services.running import TaskContext
 from app.services.workspaces import now
-from app.store import audit, ledger, lineage
+from app.store import ledger, lineage
 from app.store.tables import FeatureSet
 
 DEFAULT_TRAINING_SET = "newest"
@@ -69,27 +69,7 @@ def find_feature_set(session: Session, project_id: int, project: str, version: i
 
 
 def split(task: TaskContext, pulled: Pulled) -> Divided:
-    """Stage 2: train and test rows, checked for overlap and for classes, and encoded.
-
-    Raises BadInput for rows that nothing can be learned from: they are rejected, which the audit log knows too, and
-    neither a fit nor a registration follows.
-    """
-    try:
-        return _divided(task, pulled)
-    except BadInput as error:
-        with task.run.store.write() as session:
-            audit.record(
-                session,
-                actor=task.run.actor,
-                action="training.rejected",
-                subject=str(task.run.ref),
-                now=now(),
-                details={"features": str(pulled.ref), "reason": error.message},
-            )
-        raise BadInput(f"rejected: {error.message}", where=error.where, next_step=error.next_step) from None
-
-
-def _divided(task: TaskContext, pulled: Pulled) -> Divided:
+    """Stage 2: train and test rows, checked for overlap and for classes, and encoded."""
     from app.learning import encode, evaluate
     from app.learning import split as splitting
 
