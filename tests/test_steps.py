@@ -419,12 +419,14 @@ def test_17_a_model_of_uncommitted_code_is_not_promotable(shell: Shell, trained:
     assert "commit" in told
 
 
-def test_18_the_version_of_features_that_a_model_refers_to_cannot_be_removed(shell: Shell, trained: str) -> None:
+def test_18_a_run_has_version_and_digest_of_its_features_which_cannot_be_removed(shell: Shell, trained: str) -> None:
     version = shell.tm("models", "show", "homes", "1")["features"]
+    parameters = shell.tm("runs", "show", trained)["parameters"]
+    (digest,) = {row["digest"] for row in shell.tm("features", "ls") if row["version"] == version}
 
     told = shell.tm("features", "prune", str(version), ok=False)
 
-    assert trained
+    assert (parameters["features"], parameters["features.digest"]) == (f"v{version}", digest)
     assert "model version" in told
 
 

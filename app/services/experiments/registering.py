@@ -149,6 +149,7 @@ def _parameters(pulled: Pulled, divided: Divided, fitted: Fitted) -> dict[str, o
         "rounds": fitted.rounds,
         "learner": fitted.learner,
         "features": f"v{pulled.version}",
+        "features.digest": pulled.digest,
         "split.digest": divided.parts.digest,
         "rows.train": len(divided.parts.train),
         "rows.test": len(divided.parts.test),
