@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 @stage("pull")
 def pull(task: TaskContext) -> Pulled:
-    """The pinned features."""
+    """The pinned features, while the process of the fit starts."""
+    experiments.expect_fit()
     return experiments.pull(task)
 
 

@@ -133,6 +133,16 @@ def test_there_are_features() -> None:
 """
 
 
+SEARCH = """
+[search]
+learners = ["lightgbm", "mlp"]
+folds = 2
+
+[search.spaces.mlp]
+learning_rate = 1e300
+epochs = 2
+"""
+
 RATES = """town,rate,at
 ulm,3.5,2023-12-31T00:00:00Z
 bonn,4.5,2023-12-31T00:00:00Z
@@ -532,6 +542,39 @@ def test_15_an_estimate_comes_before_and_the_run_says_device_commit_and_dirt(she
 
 
 @pytest.mark.usefixtures("as_committed")
+def test_16_a_killed_search_goes_on_after_its_last_finished_trial_and_a_nan_is_never_best(shell: Shell) -> None:
+    (shell.project / "project.toml").write_text(TOML + SEARCH)
+    command = [sys.executable, "-m", "app.main", "train", "search"]
+    process = subprocess.Popen(
+        command, cwd=shell.folder, env=environment(), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while len(trials_of(shell)) < 4:
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    key = shell.tm("experiments", "ls")[0]["key"]
+    finished = [one for one in trials_of(shell) if one["state"] not in ("running", "lost")]
+
+    shell.tm("train", "search", "--resume", key, "--trials", str(len(finished) + 3))
+    resumed = shell.tm("experiments", "show", key)
+
+    after = resumed["trials"]
+    nan = [one for one in after if "NaN" in one["says"] or "non-finite" in one["says"]]
+    assert after[: len(finished)] == finished
+    assert len(after) > len(finished)
+    assert nan
+    assert all((one["state"], one["value"]) == ("failed", None) for one in nan)
+    assert after[resumed["best"]]["state"] == "completed"
+
+
+def trials_of(shell: Shell) -> list[Any]:
+    """The trials of the newest search, if there is one."""
+    found = shell.tm("experiments", "ls")
+    return list(shell.tm("experiments", "show", found[0]["key"])["trials"]) if found else []
+
+
+@pytest.mark.usefixtures("as_committed")
 def test_17_a_model_of_uncommitted_code_is_not_promotable(shell: Shell, trained: str) -> None:
     (shell.project / "features.py").write_text(CODE + "\n# not committed\n")
     dirty = shell.tm("train", "run")
@@ -543,7 +586,7 @@ def test_17_a_model_of_uncommitted_code_is_not_promotable(shell: Shell, trained:
     assert "commit" in told
 
 
-def test_18_the_version_of_features_that_a_model_refers_to_cannot_be_removed(shell: Shell, trained: str) -> None:
+def test_18_a_run_has_version_and_digest_of_its_features_which_cannot_be_removed(shell: Shell, trained: str) -> None:
     version = shell.tm("models", "show", "homes", "1")["features"]
     pinned = next(one for one in shell.tm("features", "ls") if one["version"] == version)
     run = shell.tm("runs", "show", trained)["parameters"]
@@ -561,6 +604,36 @@ def test_20_twice_the_same_input_is_the_same_model(shell: Shell, trained: str) -
 
     assert trained
     assert shell.tm("models", "show", "homes", number)["digest"] == version["digest"]
+
+
+@pytest.mark.usefixtures("as_committed")
+def test_19_21_without_a_terminal_bad_rows_are_rejected_before_the_fit_and_nothing_is_registered(
+    shell: Shell, trained: str
+) -> None:
+    before = shell.tm("models", "ls", "homes")
+    (shell.project / "features.py").write_text(CODE.replace('"late"]]', '"late"]].assign(late=1)'))
+    shell.tm("features", "build")
+    command = [sys.executable, "-m", "flows.train", "--project=homes", "--cause=person", "--json"]
+
+    ran = subprocess.run(
+        command,
+        cwd=shell.folder,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+    )
+    run = shell.tm("runs", "ls", "flow = train")[0]
+    shown = shell.tm("runs", "show", run["run"])
+
+    assert trained
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert run["state"] == "failed"
+    assert shown["verdict"].startswith("rejected: late: the target late is always '1'")
+    assert [task["name"] for task in shown["tasks"]] == ["pull", "split"]
+    assert shell.tm("models", "ls", "homes") == before
 
 
 def test_23_an_export_gives_the_stored_predictions_elsewhere(shell: Shell, trained: str, tmp_path: Path) -> None:

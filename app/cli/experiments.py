@@ -87,7 +87,7 @@ def estimate(
         "features": found.shape.features, "rounds": found.shape.rounds, "threads": found.shape.threads,
         "basis": found.basis, "seconds": found.seconds, "rss_bytes": found.rss_bytes,
         "gpu_memory_bytes": found.gpu_memory_bytes, "decision": verdict.decision, "decision_says": verdict.says,
-        "typical_error": found.typical_error, "tracked": found.tracked, "says": found.says,
+        "typical_error": found.typical_error, "coverage": found.coverage, "tracked": found.tracked, "says": found.says,
     }  # fmt: skip
     emit(document, as_json=json, human=lambda: print_estimate(found, verdict))
 
@@ -112,7 +112,7 @@ def search(
         row = run_flow(place, store, name, "experiment", parameters, detach=detach, quiet=json)
         shown: dict[str, object] = {"run": row.key, "state": row.state}
         if not detach:
-            shown |= summary(store.reader, queries.experiment(store.reader, row.key))
+            shown |= summary(store.reader, queries.experiment(store.reader, resume or row.key))
     emit(shown, as_json=json, human=lambda: _print_search(shown))
 
 

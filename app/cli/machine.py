@@ -14,6 +14,7 @@ def print_estimate(found: "Estimated", verdict: "Verdict") -> None:
     """The estimate, the decision about it, and how the last estimates did."""
     shape, seconds, rss = found.shape, found.seconds, found.rss_bytes
     error = found.typical_error
+    inside = f"{sum(one.inside for one in found.tracked)} of the last {len(found.tracked)} runs lay inside"
     fields(
         {
             "project": found.project,
@@ -23,7 +24,7 @@ def print_estimate(found: "Estimated", verdict: "Verdict") -> None:
             "memory": f"{rss.value / 2**20:,.0f} MB ({rss.low / 2**20:,.0f} to {rss.high / 2**20:,.0f})",
             "gpu memory": f"{found.gpu_memory_bytes / 2**20:,.0f} MB",
             "based on": found.basis,
-            "typical error": "no run to compare with yet" if error is None else f"{error:.0%} of the last estimates",
+            "typical error": "no run to compare with yet" if error is None else f"{error:.0%}, {inside}",
             "now": f"{verdict.decision}: {verdict.says}",
         }
     )

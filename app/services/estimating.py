@@ -35,6 +35,7 @@ class Tracked:
     """How one earlier estimate did; `error` is actual / predicted - 1."""
 
     run: str
+    basis: str
     predicted_s: float
     actual_s: float
     error: float
@@ -61,6 +62,11 @@ class Estimated:
     def typical_error(self) -> float | None:
         """The median of what earlier estimates were off by, as a share; None before the first run."""
         return median(abs(one.error) for one in self.tracked) if self.tracked else None
+
+    @property
+    def coverage(self) -> float | None:
+        """The share of the tracked runs whose time lay inside its interval, which promises 0.9; None before one."""
+        return sum(one.inside for one in self.tracked) / len(self.tracked) if self.tracked else None
 
     @property
     def says(self) -> str:
@@ -103,7 +109,7 @@ def estimate(
         fits, slowdown = small_fits(learner, features)
         beside = engine.beside_the_fit(rows, elsewhere) * (1.0 if elsewhere else slowdown)
         seconds = engine.by_small_fits(fits, shape, beside, slowdown)
-    seen = tracked or others
+    seen = [one for one in tracked or others if one.basis == basis]
     errors = [math.log(one.actual_s / one.predicted_s) for one in seen if one.actual_s > 0]
     peaks = [math.log(one.actual_rss_bytes / one.predicted_rss_bytes) for one in seen if one.actual_rss_bytes]
     return Estimated(
@@ -237,6 +243,7 @@ def tracked_of(row: Estimate, run: str) -> Tracked:
     actual_s = row.actual_seconds or 0.0
     return Tracked(
         run,
+        row.basis,
         row.seconds,
         actual_s,
         actual_s / row.seconds - 1 if row.seconds else 0.0,

@@ -81,6 +81,10 @@ class RunContext:
         """Write a line to the run's log (kept at the next heartbeat, or at the run's end)."""
         self._heart.log(says, level)
 
+    def stop_if_asked(self) -> None:
+        """Raise Cancelled when somebody asked the run to stop."""
+        self._heart.raise_if_cancelled()
+
     def threads(self, cores: int) -> int:
         """How many of `cores` a fit should take, after what others kept busy since the run began; fewer is logged."""
         busy = busy_elsewhere(self._clock, CpuClock.now())
@@ -98,7 +102,7 @@ class RunContext:
     @contextmanager
     def task(self, name: str) -> Iterator["TaskContext"]:
         """One task: its row begins now and ends with `complete`, with the block, or with the error that leaves it."""
-        self._heart.raise_if_cancelled()
+        self.stop_if_asked()
         begun = time.monotonic()
         with self.store.write() as session:
             row = ledger.begin_task(session, self.run_id, name, self._ordinal, now=now())
@@ -137,7 +141,7 @@ class TaskContext:
 
     def progress(self, done: float, total: float, says: str = "") -> None:
         """Show how far the task is; written at most four times a second, with the time still to go."""
-        self.run._heart.raise_if_cancelled()
+        self.run.stop_if_asked()
         moment = time.monotonic()
         if moment - self._last_progress < PROGRESS_S:
             return

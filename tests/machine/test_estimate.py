@@ -1,5 +1,8 @@
 """Estimates: from small fits, from earlier runs, with intervals that learn from what they were off by."""
 
+import math
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +11,7 @@ from app.machine.estimate import (
     PastRun,
     Shape,
     SmallFit,
+    around,
     beside_the_fit,
     by_past_runs,
     by_small_fits,
@@ -51,6 +55,26 @@ def test_earlier_runs_of_the_same_shape_count_more_than_small_ones() -> None:
 
 def test_the_interval_narrows_with_good_estimates_and_widens_with_bad_ones() -> None:
     assert width_of([0.02] * 20, "past runs") < width_of([], "past runs") < width_of([0.8] * 5, "past runs")
+
+
+@pytest.mark.parametrize("noise", [0.1, 0.2, 0.8])
+def test_nine_of_ten_runs_lie_inside_whatever_their_noise(noise: float) -> None:
+    generator = np.random.default_rng(7)
+    past: list[PastRun] = []
+    errors: list[float] = []
+    inside = []
+
+    for _ in range(300):
+        shape = Shape(int(generator.lognormal(11, 0.3)), 20, int(generator.integers(100, 400)), 2)
+        fit, rest = 1e-7 * shape.work, 1 + 1e-5 * shape.rows
+        slower = float(generator.lognormal(0, noise))
+        if past:
+            expected = around(by_past_runs(past[-20:], shape), width_of(errors[-20:], "past runs"))
+            inside.append(expected.low <= slower * (fit + rest) <= expected.high)
+            errors.append(math.log(slower * (fit + rest) / expected.value))
+        past.append(PastRun(shape, slower * (fit + rest), slower * fit, 1 << 30))
+
+    assert 0.84 <= np.mean(inside) <= 0.95
 
 
 def test_memory_follows_the_run_that_was_most_alike() -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import func, select
 
-from app.domain.errors import BadInput, NotFound
+from app.domain.errors import BadInput, NotFound, Refused
 from app.domain.states import RunState, Stage
 from app.domain.workspace import Workspace
 from app.learning.loader import LoadedModel, check_in_child
@@ -184,6 +184,25 @@ def test_ten_rows_end_in_a_version_that_fails_its_gates_or_a_clear_refusal(store
     done, _ = train_on(store, random, frame)
 
     assert "baseline" in done.failing
+
+
+def test_a_learner_that_hangs_ends_the_run_with_its_reason_and_registers_nothing(
+    store: Store, workspace: Workspace
+) -> None:
+    hangs = PROJECT.replace("rounds = 12", 'kind = "mlp"\nminutes = 0.01').replace(
+        "num_threads = 1", "epochs = 10000000"
+    )
+
+    with pytest.raises(Refused, match=r"not done after 0\.6 s"):
+        train_on(store, make_project(workspace, hangs), make_frame(300))
+
+    with store.read() as session:
+        run = session.execute(select(Run)).scalar_one()
+        fit = session.execute(select(Task).where(Task.name == "fit")).scalar_one()  # type: ignore[arg-type]
+    assert (run.state, run.next_step[:19]) == (RunState.FAILED, "set learner.minutes")
+    assert "not done after 0.6 s" in run.error
+    assert "not done after 0.6 s" in fit.error
+    assert count(store, ModelVersion) == 0
 
 
 @pytest.mark.parametrize("rounds", [0, -1, "7", True, 1.5, 10**9])

@@ -41,6 +41,8 @@ class Learner(Section):
     """Steps 15 and 20: the algorithm and its hyperparameters.
 
     `rounds` are boosting rounds (lightgbm, hist); `balance` makes every class weigh the same, whatever its share.
+    A fit that takes longer than `minutes` (default: ten times what was expected at most, and not below ten minutes) or
+    more memory than `memory_gb` (default: 80 % of what is free) is ended, and its run has failed.
     """
 
     kind: LearnerKind = "lightgbm"
@@ -50,3 +52,5 @@ class Learner(Section):
     balance: bool = False
     device: Literal["auto", "cpu", "gpu", "cuda"] = "auto"
     device_policy: Literal["fall-back", "fail"] = "fall-back"
+    minutes: float | None = Field(default=None, gt=0)
+    memory_gb: float | None = Field(default=None, gt=0)

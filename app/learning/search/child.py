@@ -3,26 +3,19 @@
 It ends with its parent: a kill of the search takes the trial that runs with it.
 """
 
-import ctypes
-import json
 import os
-import signal
-import sys
 import time
-from collections.abc import Mapping
-from typing import Any
-
-DEATH_SIGNAL = 1
-"""PR_SET_PDEATHSIG of Linux's prctl."""
 
 
-def main() -> None:
-    """Read the job from stdin, then a candidate a line; write points and outcomes to the stdout that was opened."""
+def main(descriptor: int) -> None:
+    """Hear the job, then a candidate a message; say points and outcomes."""
+    from app.learning.apart.inside import bound_memory, line_of
+
     parent = os.getppid()
-    _die_with_parent()
-    said = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever a library prints does not mix with the answers
-    job = json.loads(sys.stdin.readline())
+    line = line_of(descriptor)
+    job = line.hear()
+    if job is None:
+        return
     from app.domain.errors import TrainmasterError
     from app.learning.openmp import wait_passively
     from app.learning.search.laid import material_of
@@ -30,23 +23,21 @@ def main() -> None:
     from app.learning.search.trial import run_trial
 
     wait_passively()
-    material = material_of(job["header"], job["descriptor"], job["threads"])
-    _bound_memory(job["memory_bytes"])
+    material = material_of(job["header"], line.files[0], job["threads"])
+    bound_memory(job["memory_bytes"])
 
     def tell(kind: str, **words: object) -> None:
-        said.write(json.dumps({"kind": kind, **words}) + "\n")
-        said.flush()
+        line.say({"kind": kind, **words})
 
     def report(share: float, value: float) -> bool:
         tell("point", share=share, value=value if value - value == 0 else None)
-        answer = sys.stdin.readline()
-        if not answer or os.getppid() != parent:
+        answer = line.hear()
+        if answer is None or os.getppid() != parent:
             os._exit(1)  # the parent is gone
-        return answer.strip() == "go"
+        return bool(answer == "go")
 
     tell("ready")
-    for line in sys.stdin:
-        wish = json.loads(line)
+    while (wish := line.hear()) is not None:
         begun = time.monotonic()
         try:
             outcome = run_trial(material, Candidate(**wish), report)
@@ -66,33 +57,3 @@ def main() -> None:
                 pruned=outcome.pruned,
                 seconds=time.monotonic() - begun,
             )
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL)
-
-
-def _bound_memory(more_bytes: int | None) -> None:
-    """Let the data of this process grow by so many bytes from here on, where the system can hold it to that."""
-    if more_bytes is None or sys.platform != "linux":
-        return
-    import resource
-
-    now = _status()["VmData"]
-    resource.setrlimit(resource.RLIMIT_DATA, (now + more_bytes, now + more_bytes))
-
-
-def _status() -> Mapping[str, int]:
-    found: dict[str, int] = {}
-    with open("/proc/self/status") as file:
-        for line in file:
-            name, _, rest = line.partition(":")
-            words: Any = rest.split()
-            if len(words) == 2 and words[1] == "kB":
-                found[name] = int(words[0]) * 1024
-    return found
-
-
-if __name__ == "__main__":
-    main()

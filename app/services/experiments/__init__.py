@@ -2,6 +2,7 @@
 
 from app.services.experiments.evaluating import evaluate
 from app.services.experiments.fitting import fit
+from app.services.experiments.limiting import expect_fit
 from app.services.experiments.opening import Opened, open_search
 from app.services.experiments.preparing import find_feature_set, pull, split
 from app.services.experiments.registering import all_metrics, register
@@ -17,6 +18,7 @@ __all__ = [
     "Searched",
     "all_metrics",
     "evaluate",
+    "expect_fit",
     "find_feature_set",
     "fit",
     "open_search",

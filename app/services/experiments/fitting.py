@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.services.devices import on_device
 from app.services.experiments.choosing import chosen_learner
+from app.services.experiments.limiting import fit_within
 from app.services.experiments.preparing import whole_parameter
 from app.services.experiments.results import Divided
 from app.services.running import TaskContext
@@ -25,11 +26,9 @@ SHOWN_S = 0.5
 def fit(task: TaskContext, divided: Divided) -> Fitted:
     """Stage 3: the model, with a curve over the test rows that chooses nothing and is seen as it grows.
 
-    With the run's parameter `from` (the key of a search) the learner is that of its best trial, or of `trial`.
+    With the run's parameter `from` (the key of a search) the learner is that of its best trial, or of `trial`. The fit
+    has limits of time and memory (`limiting`).
     """
-    from app.learning import learners
-    from app.learning.openmp import usable_threads
-
     problem = task.run.project.file.problem
     chosen = chosen_learner(task.run)
     curve = LiveCurve(task)
@@ -40,22 +39,19 @@ def fit(task: TaskContext, divided: Divided) -> Fitted:
         number = f" · {metric} {metrics[metric]:.4f}" if metric in metrics else ""
         task.progress(step, total, f"round {step} of {total}{number}")
 
-    threads = task.run.threads(usable_threads())
     fitted = on_device(
         task.run,
         chosen.learner,
-        lambda settled: learners.fit(
-            divided.signature.task,
+        lambda settled: fit_within(
+            task.run,
             divided.train_rows.table,
             divided.train_target,
             learner=settled,
             categories=[at for at, feature in enumerate(divided.signature.features) if feature.kind == "category"],
             names=divided.signature.names,
             classes=len(divided.signature.classes),
-            quantile=problem.quantile,
             rounds=whole_parameter(task.run.parameters, "rounds"),
             watch=(divided.test_rows.table, divided.test_target),
-            threads=threads,
             progress=progress,
         ),
     )

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from app.learning.search.folds import Fold
     from app.learning.search.study import Tried
 
+NOT_OF_THE_MODEL = {"device", "device_policy", "minutes", "memory_gb"}
+"""What of `[learner]` a search may be resumed with another value of."""
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -70,7 +73,7 @@ def open_search(task: TaskContext, pulled: Pulled, divided: Divided) -> Opened:
     metric = str(problem.judged_by)
     facts = {
         "search": rule.model_dump(mode="json", exclude={"trials", "minutes", "patience", "good", "minimum_gain"}),
-        "learner": run.project.file.learner.model_dump(mode="json", exclude={"device", "device_policy"}),
+        "learner": run.project.file.learner.model_dump(mode="json", exclude=NOT_OF_THE_MODEL),
         "metric": metric,
         "features": [feature.name for feature in signature.features],
     }

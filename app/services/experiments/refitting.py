@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.learning.openmp import usable_threads
+from app.services.experiments.limiting import fit_within
 from app.services.experiments.results import Divided
 from app.services.running import TaskContext
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from app.learning.learners import Fitted
     from app.learning.parser import Parsed
     from app.learning.signature import Signature
 
@@ -28,7 +27,6 @@ def refit(
     """Fit the project's learner on some training rows and columns (None: all); gives it parsed, with its signature."""
     from dataclasses import replace
 
-    from app.learning import learners
     from app.learning.formats import format_of
     from app.learning.parser import parse
     from app.services.experiments.choosing import chosen_learner
@@ -40,17 +38,15 @@ def refit(
     if columns is not None:
         matrix = matrix[:, list(columns)]
         signature = replace(signature, features=tuple(signature.features[at] for at in columns))
-    fitted: Fitted = learners.fit(
-        signature.task,
+    fitted = fit_within(
+        task.run,
         matrix,
         target,
         learner=chosen_learner(task.run).learner,
         categories=[at for at, feature in enumerate(signature.features) if feature.kind == "category"],
         names=signature.names,
         classes=len(signature.classes),
-        quantile=task.run.project.file.problem.quantile,
         rounds=rounds,
-        threads=task.run.threads(usable_threads()),
     )
     return parse(format_of(fitted.format), fitted.content, signature), signature
 

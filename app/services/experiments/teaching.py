@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.domain.policy import training_rule
 from app.services.experiments.choosing import chosen_learner
+from app.services.experiments.limiting import fit_within
 from app.services.experiments.results import Divided, Pulled
 from app.services.running import TaskContext
 
@@ -26,8 +27,7 @@ def taught_all(
     """
     if not training_rule(task.run.parameters, task.run.project.file.feedback).refit:
         return divided, fitted, None
-    from app.learning import encode, learners
-    from app.learning.openmp import usable_threads
+    from app.learning import encode
     from app.learning.split import Window, rows_at
 
     problem, signature, parts = task.run.project.file.problem, divided.signature, divided.parts
@@ -35,17 +35,15 @@ def taught_all(
     frame = rows_at(pulled.frame, places)
     target = encode.encode_target(frame[problem.target], problem.task, signature.classes)
     task.run.log(f"second fit: {len(frame):,} rows, those of the exam among them")
-    again = learners.fit(
-        signature.task,
+    again = fit_within(
+        task.run,
         encode.encode(frame, signature).table,
         target,
         learner=chosen_learner(task.run).learner,
         categories=[at for at, feature in enumerate(signature.features) if feature.kind == "category"],
         names=signature.names,
         classes=len(signature.classes),
-        quantile=problem.quantile,
         rounds=fitted.rounds,
-        threads=task.run.threads(usable_threads()),
     )
     window = Window(parts.train_window.start, parts.test_window.end)
     kept = replace(divided, parts=replace(parts, train=places, train_window=window))
