@@ -60,11 +60,9 @@ print([name for name in ("sqlalchemy", "sqlmodel", "pydantic", "pandas", "numpy"
 
 
 def asks(signal: str, feature: str | None = None) -> AlertRow:
-    texts = dict.fromkeys(("key", "project", "model", "report", "severity", "state", "says", "opened_at"), "")
     return AlertRow(
-        **texts, version=1, signal=signal, seen=1, last_seen_at="", acknowledged_by=None, acknowledged_until=None,
-        acknowledged_reason="", resolved_at=None, feature=feature,
-    )  # fmt: skip
+        "k", "p", "m", 1, "r", signal, "warning", "open", "", 1, "2013", "2013", None, None, "", None, feature=feature
+    )
 
 
 @pytest.mark.parametrize(
