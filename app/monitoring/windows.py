@@ -87,6 +87,22 @@ def newest_complete(newest_event: datetime, length: Literal["day", "week", "mont
     return Window(begin, begin + step)
 
 
+def earlier(window: Window, length: Literal["day", "week", "month"], most: int) -> list[Window]:
+    """The windows of the same length before one, the newest first.
+
+    >>> [str(one) for one in earlier(parse_month("2013-03"), "month", 3)]
+    ['2013-02', '2013-01', '2012-12']
+    """
+    found: list[Window] = []
+    begin = window.begin
+    while begin is not None and len(found) < most:
+        step = timedelta(days=1 if length == "day" else 7)
+        one = month_of(begin - timedelta(days=1)) if length == "month" else Window(begin - step, begin)
+        found.append(one)
+        begin = one.begin
+    return found
+
+
 def newest_rows(times: Sequence[datetime], rows: int) -> Window:
     """The window of the newest so many rows of ascending times; all of them when there are fewer; open without any.
 
@@ -115,4 +131,4 @@ def _day(moment: datetime | None, otherwise: str) -> str:
     return f"{moment:%Y-%m-%d %H:%M}" if moment is not None else otherwise
 
 
-__all__ = ["Window", "month_of", "newest_complete", "newest_complete_month", "newest_rows", "parse_month"]
+__all__ = ["Window", "earlier", "month_of", "newest_complete", "newest_complete_month", "newest_rows", "parse_month"]

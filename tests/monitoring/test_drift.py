@@ -108,22 +108,24 @@ def test_shares_of_no_rows_are_zero_everywhere_and_no_statistic_is_made_up() -> 
         assert found.values == {}
 
 
-def test_chance_holds_its_rate_on_windows_without_change() -> None:
-    random = np.random.default_rng(7)
-    before, rows, trials = np.full(10, 0.1), 300, 4000
-    limit = by_chance(Statistic.PSI, NumberBins(tuple(range(9)), (0.1,) * 10), 10_000, rows, 0.001)
+@pytest.mark.parametrize("statistic", [Statistic.PSI, Statistic.SHARE])
+@pytest.mark.parametrize("cells", ["full", "sparse", "of one large value"])
+def test_windows_without_change_pass_a_limit_as_often_as_stated(statistic: Statistic, cells: str) -> None:
+    random, rows, reference, trials, rate = np.random.default_rng(7), 300, 20_000, 20_000, 0.01
+    weights = {"full": np.ones(10), "sparse": 1 / np.arange(1, 61), "of one large value": np.array([97, 1, 1, 1])}
+    before = weights[cells] / weights[cells].sum()
+    bins = CategoryBins(tuple(str(at) for at in range(len(before))), tuple(before.tolist()), rare=())
+    limit = by_chance(statistic, bins, reference, rows, rate)
 
-    alarms = sum(
-        psi(
-            random.multinomial(10_000, before) / 10_000,
-            random.multinomial(rows, before) / rows,
-            floor=half_a_row(rows),
-        )
-        > limit
-        for _ in range(trials)
-    )
+    window = random.multinomial(rows, before, trials) / rows
+    kept = (random.multinomial(reference, before, 400) / reference)[random.integers(0, 400, trials)]
+    if statistic is Statistic.SHARE:
+        found = np.abs(window - kept).max(axis=1)
+    else:
+        one, other = np.maximum(kept, half_a_row(rows)), np.maximum(window, half_a_row(rows))
+        found = ((other - one) * np.log(other / one)).sum(axis=1)
 
-    assert alarms / trials < 0.005
+    assert 0.6 * rate < (found > limit).mean() < 1.5 * rate
 
 
 @pytest.mark.parametrize("law", ["normal", "exponential"])

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from app.services.monitoring.alerts import AlertChanged, acknowledge, assign, find_alert, mute, resolve
     from app.services.monitoring.outbox import Emit, announce, claim_decision, count_waiting, emit_waiting
+    from app.services.monitoring.owed import owed_windows
     from app.services.monitoring.reports import monitor
 
 _STANDS_IN = {
     "alerts": ("AlertChanged", "acknowledge", "assign", "find_alert", "mute", "resolve"),
     "outbox": ("Emit", "announce", "claim_decision", "count_waiting", "emit_waiting"),
+    "owed": ("owed_windows",),
     "reports": ("monitor",),
 }
 
@@ -37,5 +39,6 @@ __all__ = [
     "find_alert",
     "monitor",
     "mute",
+    "owed_windows",
     "resolve",
 ]

@@ -1,7 +1,7 @@
 """What follows from a report: alerts opened, seen again or resolved, and a decision about each retrain."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -41,15 +41,20 @@ def follow(
     *,
     says_window: str,
     is_new: bool,
+    only: frozenset[str] | None = None,
 ) -> Outcome:
     """Write alerts and decisions of a report in the transaction of `session`.
 
     A signal opens an alert after `open_after` windows in a row past its limit, and resolves it after `resolve_after`
     within it; one that is watched no more resolves it at once. A breached signal with an alert is decided about each
-    time it is seen; a yes of an earlier report that no run has taken yet holds back another.
+    time it is seen; a yes of an earlier report that no run has taken yet holds back another. With `only` nothing but
+    these signals is followed: the window is not the newest one, but the newest that knows them.
     """
     rules, moment, evidence = run.project.file.alerts, now(), Ref("report", row.key)
     standing = alerting.unresolved(session, run.project_id, reported=True)
+    if only is not None:
+        standing = {name: alert for name, alert in standing.items() if name in only}
+        found = replace(found, signals=tuple(signal for signal in found.signals if signal.name in only))
     resolved = _end(session, standing, found, rules, is_new=is_new)
     opened: list[tuple[str, str, str, str]] = []
     decisions: list[tuple[str, bool, str]] = []
@@ -65,7 +70,8 @@ def follow(
         elif is_new:
             alerting.see_again(session, alert, breach, rules, moment, evidence=evidence)
         decisions.append(decide_about(session, run, alert, features, moment, report=row))
-    decisions.extend(decide_growth(session, run, features, moment, row))
+    if only is None:
+        decisions.extend(decide_growth(session, run, features, moment, row))
     return Outcome(tuple(opened), resolved, tuple(decisions))
 
 

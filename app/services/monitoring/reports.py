@@ -16,6 +16,7 @@ from app.domain.problem import Task
 from app.domain.project import canonical_json
 from app.services import predictions
 from app.services.monitoring.following import Outcome, follow
+from app.services.monitoring.owed import only_known_here
 from app.services.monitoring.serving_window import logged_skew
 from app.services.monitoring.subjects import Subject, choose
 from app.services.running import TaskContext
@@ -33,8 +34,11 @@ if TYPE_CHECKING:
     from app.monitoring.windows import Window
 
 
-def monitor(task: TaskContext, *, month: str | None = None) -> dict[str, object]:
+def monitor(task: TaskContext, *, month: str | None = None, owed: Window | None = None) -> dict[str, object]:
     """Report on the newest complete window (or on `month`, such as 2013-04) and write what follows from it.
+
+    `owed` is an earlier window that is looked at before the newest one (`owed_windows`): what no later window tells
+    yet follows from it too; from a `month` by hand nothing follows once a later window was reported.
 
     Report, signals, alerts, decisions and lineage are one transaction; the same window with the same numbers is not
     reported twice. Gives report, version, window, rows, labelled_rows, breached, opened, decisions, says.
@@ -45,11 +49,12 @@ def monitor(task: TaskContext, *, month: str | None = None) -> dict[str, object]
     from app.learning.boosting import fit_and_ask
     from app.monitoring.reference import parse_profile
     from app.monitoring.report import report
+    from app.monitoring.windows import parse_month
 
     run = task.run
     rules, problem = run.project.file.monitoring, run.project.file.problem
     task.progress(0, 4, "choosing the window")
-    subject, profile_bytes, window, is_newest = choose(task, month)
+    subject, profile_bytes, window, is_newest = choose(run, owed or (parse_month(month) if month is not None else None))
     profile = parse_profile(profile_bytes)
     task.progress(1, 4, f"reading {window}")
     frame = predictions.offline_frame(run.store, run.project, subject.features.id or 0, (window.begin, window.end))
@@ -73,13 +78,13 @@ def monitor(task: TaskContext, *, month: str | None = None) -> dict[str, object]
     says = _says(found, window)
     with run.store.write() as session:
         row, is_new = _write_report(session, task, subject, window, found)
-        outcome = (
-            follow(
-                session, run, row, subject.production, subject.features, found, says_window=str(window), is_new=is_new
-            )
-            if is_newest
-            else Outcome()
-        )
+        only = only_known_here(session, run.project_id, window)
+        outcome = Outcome()
+        if only is None or (owed is not None and is_new):
+            outcome = follow(
+                session, run, row, subject.production, subject.features, found,
+                says_window=str(window), is_new=is_new, only=only,
+            )  # fmt: skip
         node = Ref("report", row.key)
         link(
             session,

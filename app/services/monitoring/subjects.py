@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 
 from app.services import predictions
 from app.services.predictions import Production
-from app.services.running import TaskContext
+from app.services.running import RunContext
 from app.store import artifacts
 from app.store.tables import FeatureSet, Model, ModelVersion, MonitorReport, PredictionBatch, VersionReference
 
@@ -29,16 +29,12 @@ class Subject:
     features: FeatureSet
 
 
-def choose(task: TaskContext, month: str | None) -> tuple[Subject, bytes, Window, bool]:
-    """The window, who answered in it, and whether no later window was reported."""
-    from app.monitoring.windows import parse_month
-
-    run = task.run
+def choose(run: RunContext, wanted: Window | None) -> tuple[Subject, bytes, Window, bool]:
+    """The window (without a wish the newest one), who answered in it, and whether no later window was reported."""
     with run.store.read() as session:
         production = predictions.production_of(session, run.project_id, run.project.name)
         features = predictions.newest_features(session, run.project_id, run.project.name)
-        last = predictions.last_batch(session, run.project_id)
-        window = parse_month(month) if month is not None else _window(task, session, production, features, last)
+        window = wanted or newest_window(run, session, production, features)
         batches = _batches_of(session, run.project_id, window)
         answering = answered_by(batches, window)
         if answering is not None and answering != production.version_id:
@@ -57,29 +53,24 @@ def choose(task: TaskContext, month: str | None) -> tuple[Subject, bytes, Window
         return Subject(production, kept, features), content, window, later is None
 
 
-def _window(
-    task: TaskContext,
-    session: Session,
-    production: Production,
-    features: FeatureSet,
-    last: PredictionBatch | None,
-) -> Window:
+def newest_window(run: RunContext, session: Session, production: Production, features: FeatureSet) -> Window:
     """The newest window as `[monitoring] window` cuts them; without event times everything is one window."""
     from app.monitoring.reference import parse_profile
     from app.monitoring.windows import Window, newest_complete, newest_rows
 
-    problem, rules = task.run.project.file.problem, task.run.project.file.monitoring
+    problem, rules = run.project.file.problem, run.project.file.monitoring
+    last = predictions.last_batch(session, run.project_id)
     if problem.event_time is None:
         return Window(None, None)
     match rules.window:
         case "month" | "week" | "day":
             newest = last.window_to if last is not None and last.window_to is not None else None
-            newest = newest if newest is not None else _newest_event(task, features)
+            newest = newest if newest is not None else _newest_event(run, features)
             return newest_complete(newest, rules.window) if newest is not None else Window(None, None)
         case "batch":
             return Window(last.window_from, last.window_to) if last is not None else Window(None, None)
         case "count":
-            frame = predictions.offline_frame(task.run.store, task.run.project, features.id or 0, (None, None))
+            frame = predictions.offline_frame(run.store, run.project, features.id or 0, (None, None))
             times = frame[problem.event_time].dropna().sort_values().tail(rules.window_rows)
             return newest_rows([moment.to_pydatetime() for moment in times], rules.window_rows)
         case "all":
@@ -119,9 +110,9 @@ def _overlap_s(batch: PredictionBatch, begin: datetime, end: datetime) -> float:
     return max((min(last, end) - max(first, begin)).total_seconds(), 0.0)
 
 
-def _newest_event(task: TaskContext, features: FeatureSet) -> datetime | None:
-    frame = predictions.offline_frame(task.run.store, task.run.project, features.id or 0, (None, None))
-    return predictions.event_window(frame, task.run.project.file.problem.event_time)[1]
+def _newest_event(run: RunContext, features: FeatureSet) -> datetime | None:
+    frame = predictions.offline_frame(run.store, run.project, features.id or 0, (None, None))
+    return predictions.event_window(frame, run.project.file.problem.event_time)[1]
 
 
 def _batches_of(session: Session, project_id: int, window: Window) -> list[PredictionBatch]:
@@ -151,4 +142,4 @@ def _version(session: Session, version_id: int) -> Production:
     return predictions.as_production(row, str(model))
 
 
-__all__ = ["Subject", "answered_by", "choose"]
+__all__ = ["Subject", "answered_by", "choose", "newest_window", "reference_digest"]

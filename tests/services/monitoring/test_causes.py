@@ -1,5 +1,6 @@
 """Of ten planted faults the right suspect is among the first three for eight at least, within five seconds each."""
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -10,10 +11,15 @@ import pytest
 from app.domain.workspace import Workspace
 from app.services.monitoring import health
 from app.services.monitoring.causes import Explained, explain
+from app.services.monitoring.causes.asked import relevance
+from app.services.monitoring.causes.comparing import Difference, What
+from app.services.monitoring.causes.reading import _assigned, _reached
 from app.services.monitoring.causes.suspects import Suspect
 from app.services.workspaces import open_store
-from app.store.queries.alerts import alerts
+from app.store.queries.alerts import AlertRow, alerts
 from tests.services.monitoring.planted import FAULTS, Fault, five_months, plant
+
+COLUMNS = {"at", "delay", "Wind m/s", "raw", "dewp", "km"}
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +57,51 @@ print([name for name in ("sqlalchemy", "sqlmodel", "pydantic", "pandas", "numpy"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert told.stdout.strip() == "[]"
+
+
+def asks(signal: str, feature: str | None = None) -> AlertRow:
+    return AlertRow(
+        "k", "p", "m", 1, "r", signal, "warning", "open", "", 1, "2013", "2013", None, None, "", None, feature=feature
+    )
+
+
+@pytest.mark.parametrize(
+    ("alert", "columns", "first"),
+    [
+        (asks("missing.dewp", "dewp"), frozenset({"dewp"}), "dewp is missing"),
+        (asks("psi.dewp", "dewp"), frozenset({"dewp"}), "dewp is colder"),
+        (asks("auc"), frozenset(), "wind stands still"),
+        (asks("missing.far", "far"), frozenset(), "dewp is missing"),
+    ],
+)
+def test_what_an_alert_asks_for_comes_first(alert: AlertRow, columns: frozenset[str], first: str) -> None:
+    delivery = [
+        Difference("wind", 0.97, "wind stands still", What.STILL),
+        Difference("dewp", 0.8, "dewp is missing", What.MISSING),
+        Difference("dewp", 0.9, "dewp is colder", What.NUMBERS),
+    ]
+
+    assert relevance(alert, columns, delivery)[0].says == first
+
+
+def test_the_columns_of_a_feature_are_read_off_the_code_through_other_names() -> None:
+    code = """
+def outside(weather):
+    late = weather["at"] + weather["delay"]
+    table = weather.rename(columns={"Wind m/s": "speed"})
+    table["gust"] = table["raw"] * 2
+    return table.assign(colder=weather["dewp"] - 2, seen=late, **{"far": weather["km"]})
+"""
+    made_of = dict[str, set[str]]()
+    for name, names in _assigned(ast.parse(code)):
+        made_of.setdefault(name, set()).update(names)
+
+    found = {name: _reached(made_of, name) & COLUMNS for name in ("colder", "seen", "speed", "gust", "far")}
+
+    assert found == {
+        "colder": {"dewp"}, "seen": {"at", "delay"}, "speed": {"Wind m/s"}, "gust": {"raw"},
+        "far": {"km"},
+    }  # fmt: skip
 
 
 @pytest.mark.faults

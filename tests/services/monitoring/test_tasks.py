@@ -1,13 +1,12 @@
 """Monitoring of the other tasks, without event times: the window is everything."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from app.services.workspaces import make_workspace
+from app.domain.workspace import Workspace
 from flows.monitor import monitor
 from flows.pipeline import pipeline
 
@@ -28,7 +27,7 @@ function = "labelled"
 [views.facts]
 entity = ["id"]
 [learner]
-rounds = 20
+rounds = 8
 [gates]
 clean_commit = false
 minimum_gain_over_baseline = -9.0
@@ -56,9 +55,8 @@ def facts(rows: pd.DataFrame) -> pd.DataFrame:
     ],
 )
 def test_a_project_without_times_is_watched_as_a_whole(
-    tmp_path: Path, task: str, limits: str, metrics: set[str]
+    workspace: Workspace, task: str, limits: str, metrics: set[str]
 ) -> None:
-    workspace = make_workspace(tmp_path / "workspace")
     folder = workspace.project_folder("plain")
     folder.mkdir()
     (folder / "project.toml").write_text(TOML.format(task=task, limits=limits))

@@ -11,8 +11,10 @@ from app.services.monitoring.causes.code import (
     environment_suspects,
     rule_suspects,
 )
-from app.services.monitoring.causes.data import feature_suspects, moved_features, source_suspects, sources_by_feature
+from app.services.monitoring.causes.data import source_suspects
 from app.services.monitoring.causes.machine import machine_suspects
+from app.services.monitoring.causes.moved import feature_suspects, moved_features
+from app.services.monitoring.causes.reading import readings_of
 from app.services.monitoring.causes.suspects import Suspect, ranked
 from app.store.queries.alerts import AlertRow, alert_of
 from app.store.reader import Reader
@@ -44,8 +46,9 @@ def explain(reader: Reader, workspace: Workspace, key: str, *, most: int = 10) -
     if alert.project and alert.report:
         moved = moved_features(reader, case)
         rules, by_rule = rule_suspects(reader, case, moved)
-        sources, by_source = source_suspects(reader, case, sources_by_feature(reader, case))
-        found += [*rules, *sources, *feature_suspects(moved, case, by_rule | frozenset(by_source))]
+        readings = readings_of(reader, case)
+        sources, by_source = source_suspects(reader, case, readings)
+        found += [*rules, *sources, *feature_suspects(moved, case, by_source | by_rule, readings.columns)]
         found += commit_suspects(reader, workspace, case, rules)
         found += deployment_suspects(reader, case)
         unexplained = max((one.score for one in (*rules, *sources)), default=0.0) < EXPLAINED

@@ -7,38 +7,40 @@ from typing import Any
 
 from app.domain.text import visible
 from app.domain.workspace import Workspace
+from app.services.monitoring.causes.asked import OF_DATA, UNTIED, asks_for
 from app.services.monitoring.causes.case import Case, views_of
-from app.services.monitoring.causes.data import Moved
-from app.services.monitoring.causes.suspects import Suspect, strength
+from app.services.monitoring.causes.moved import Moved
+from app.services.monitoring.causes.suspects import Suspect
 from app.store.reader import Reader
 
 GIT_S = 2.0
 
 
-def rule_suspects(reader: Reader, case: Case, moved: Sequence[Moved]) -> tuple[list[Suspect], frozenset[str]]:
-    """Views whose function changed between the last good look and the first bad one, and the features they compute."""
+def rule_suspects(reader: Reader, case: Case, moved: Sequence[Moved]) -> tuple[list[Suspect], dict[str, float]]:
+    """Views whose function changed between the two looks, and by feature how much is suspected of its rule."""
     if case.good is None:
-        return [], frozenset()
+        return [], {}
     before = views_of(reader, case.project, case.good.features).get("views", {})
     after = views_of(reader, case.project, case.bad.features).get("views", {})
     psi = {one.feature: one for one in moved}
     found: list[Suspect] = []
-    touched: set[str] = set()
+    touched: dict[str, float] = {}
     for view, built in after.items():
         old = before.get(view)
         if old is not None and _rules(old) == _rules(built):
             continue
         features = [str(column["name"]) for column in built.get("columns", [])]
         hit = sorted((psi[name] for name in features if name in psi), key=lambda one: -one.psi)
-        size = max((strength(one.psi, 0.03) for one in hit), default=0.0)
-        tied = 1.0 if case.alert.feature is None or case.alert.feature in features or not features else 0.6
+        asked, own = asks_for(case.alert), case.alert.feature
+        size = max((one.strength(asked) for one in hit if own not in features or one.feature == own), default=0.0)
+        tied = 1.0 if case.alert.feature is None or case.alert.feature in features or not features else UNTIED
         says = "its function is new" if old is None else f"its code changed: {_short(old)} to {_short(built)}"
         evidence = tuple(f"{one.feature}: psi {one.psi:.3f}, missing {one.missing:+.0%}" for one in hit[:3])
         command = f"trainmaster features diff v{case.good.features} v{case.bad.features} --project {case.project}"
         score = tied * (0.45 + 0.53 * size)
         found.append(Suspect("rule", f"view {view}", says, score, _built_at(reader, case), evidence, command))
-        touched |= {one.feature for one in hit}
-    return found, frozenset(touched)
+        touched |= {one.feature: score for one in hit}
+    return found, touched
 
 
 def commit_suspects(reader: Reader, workspace: Workspace, case: Case, rules: Sequence[Suspect]) -> list[Suspect]:
@@ -66,7 +68,8 @@ def deployment_suspects(reader: Reader, case: Case) -> list[Suspect]:
     if case.good is not None and case.good.version != case.bad.version and case.good.version is not None:
         says = f"version {case.bad.version} answers, in the last good window version {case.good.version} did"
         command = f"trainmaster models ls --project {case.project}"
-        found.append(Suspect("deployment", case.bad.version_key, says, 0.72, case.bad.at, (), command))
+        weight = 0.72 if asks_for(case.alert) not in OF_DATA else 0.3
+        found.append(Suspect("deployment", case.bad.version_key, says, weight, case.bad.at, (), command))
     rows = reader.rows(
         "SELECT d.key, d.state, d.verdict, d.changed_at AS at, m.name AS model, v.version FROM deployment d "
         "JOIN model_version v ON v.id = d.version_id JOIN model m ON m.id = v.model_id WHERE d.project_id = "

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from app.services.monitoring.causes.suspects import strength
@@ -15,13 +16,31 @@ FEW = 50
 """A text with at most so many values is a category; with more it is a name or a key."""
 
 
+class What(StrEnum):
+    """What about a delivery is not as usual."""
+
+    COLUMNS = "columns"
+    ROWS = "rows"
+    QUARANTINE = "quarantine"
+    DUPLICATES = "duplicates"
+    MISSING = "missing"
+    KIND = "kind"
+    STILL = "still"
+    REPEATED = "repeated"
+    NUMBERS = "numbers"
+    WORDS = "words"
+    LINK = "link"
+    TIMES = "times"
+
+
 @dataclass(frozen=True)
 class Difference:
-    """One column (or the number of rows) of a delivery that is not as usual: how much it stands out, in words too."""
+    """One column (or, without a name, the rows) of a delivery that is not as usual: how much, and in words too."""
 
     column: str
     strength: float
     says: str
+    what: What
 
 
 def differences(new: Document, before: Sequence[Document], *, spans: "Sequence[Span]" = ()) -> list[Difference]:
@@ -36,14 +55,14 @@ def differences(new: Document, before: Sequence[Document], *, spans: "Sequence[S
     for column in new["columns"]:
         same = [columns[column["name"]] for columns in known if column["name"] in columns]
         if not same:
-            found.append(Difference(column["name"], 0.5, f"column {column['name']} is new"))
+            found.append(Difference(column["name"], 0.5, f"column {column['name']} is new", What.COLUMNS))
             continue
         rows = [document["rows"] for document, columns in zip(before, known, strict=True) if column["name"] in columns]
         found += _column(column, int(new["rows"]), same, rows)
     present = {column["name"] for column in new["columns"]}
     for name in dict.fromkeys(name for columns in known for name in columns):
         if name not in present:
-            found.append(Difference(name, 0.9, f"column {name} is gone"))
+            found.append(Difference(name, 0.9, f"column {name} is gone", What.COLUMNS))
     found += _times(spans)
     return sorted((one for one in found if one.strength > 0), key=lambda one: -one.strength)
 
@@ -64,14 +83,18 @@ def _rows(new: Document, before: Sequence[Document]) -> list[Difference]:
         spread = max((abs(math.log(max(count, 1) / usual)) for count in counts), default=0.0)
         change = abs(math.log(max(now, 1) / usual))
         says = f"{now:,} rows, usually {usual:,.0f}"
-        found.append(Difference("", strength(change, max(spread, 0.15)), says))
+        found.append(Difference("", strength(change, max(spread, 0.15)), says, What.ROWS))
     shares = [_share(sum(document["quarantined"].values()), int(document["rows_in"])) for document in before]
     held = _share(sum(new["quarantined"].values()), now)
     change = held - max(shares, default=0.0)
-    found.append(Difference("", strength(change, 0.03), f"{held:.0%} of its rows are in quarantine"))
+    found.append(Difference("", strength(change, 0.03), f"{held:.0%} of its rows are in quarantine", What.QUARANTINE))
     doubles = _share(int(new["duplicates"]), int(new["rows"]))
     usual_doubles = max((_share(int(d["duplicates"]), int(d["rows"])) for d in before), default=0.0)
-    found.append(Difference("", strength(doubles - usual_doubles, 0.05), f"{doubles:.0%} of its rows are duplicates"))
+    found.append(
+        Difference(
+            "", strength(doubles - usual_doubles, 0.05), f"{doubles:.0%} of its rows are duplicates", What.DUPLICATES
+        )
+    )
     return found
 
 
@@ -81,12 +104,12 @@ def _column(new: Document, rows: int, before: Sequence[Document], before_rows: S
     shares = [_share(int(one["missing"]), count) for one, count in zip(before, before_rows, strict=True)]
     usual, spread = statistics.median(shares), max(shares) - min(shares)
     says = f"{name} is missing in {missing:.0%} of the rows, usually in {usual:.0%}"
-    found.append(Difference(name, strength(abs(missing - usual), max(spread, 0.03)), says))
+    found.append(Difference(name, strength(abs(missing - usual), max(spread, 0.03)), says, What.MISSING))
     if new["kind"] != before[-1]["kind"]:
-        found.append(Difference(name, 0.95, f"{name} is {new['kind']}, it was {before[-1]['kind']}"))
+        found.append(Difference(name, 0.95, f"{name} is {new['kind']}, it was {before[-1]['kind']}", What.KIND))
         return found
     if rows >= 20 and int(new["distinct"]) <= 1 and min(int(one["distinct"]) for one in before) >= 3 and missing < 1:
-        found.append(Difference(name, 0.97, f"{name} has the same value in every row: it stands still"))
+        found.append(Difference(name, 0.97, f"{name} has the same value in every row: it stands still", What.STILL))
     if new["kind"] == "number":
         found += _number(name, new, before)
     elif new["kind"] in ("text", "boolean"):
@@ -106,18 +129,33 @@ def _number(name: str, new: Document, before: Sequence[Document]) -> list[Differ
         means = [one["mean"] for one in before if one["mean"] is not None]
         change, spread = abs(new["mean"] - statistics.median(means)), max(means) - min(means)
         says = f"{name} is {new['mean']:.3g} on average, usually {statistics.median(means):.3g}"
-        return [Difference(name, strength(change, max(spread, 0.03)), says)]
+        return [Difference(name, strength(change, max(spread, 0.03)), says, What.NUMBERS)]
 
     def away(one: Sequence[float]) -> float:
         return float(sum(abs(a - b) for a, b in zip(one, usual, strict=True)) / len(usual) / scale)
 
     spread = max((away(one) for one in quantiles), default=0.0)
-    middle = now[len(now) // 2]
-    says = f"{name} is {middle:.4g} in the middle, usually {usual[len(usual) // 2]:.4g}"
+    moved = max(range(len(now)), key=lambda at: (abs(now[at] - usual[at]), at == len(now) // 2))
+    if abs(now[len(now) // 2] - usual[len(now) // 2]) > 0.5 * abs(now[moved] - usual[moved]):
+        moved = len(now) // 2
+    says = f"{name} is {now[moved]:.4g} {_part(moved, len(now))}, usually {usual[moved]:.4g}"
     factor = _factor(now, usual)
     if factor is not None:
         says = f"{name} is {factor:.4g} times what it was, in every part of its range: a unit may have changed"
-    return [Difference(name, strength(away(now), max(spread, 0.05)), says)]
+    return [Difference(name, strength(away(now), max(spread, 0.05)), says, What.NUMBERS)]
+
+
+def _part(place: int, places: int) -> str:
+    """Where in the range a quantile lies, in words.
+
+    >>> [_part(place, 7) for place in (0, 3, 5)]
+    ['at its low end', 'in the middle', 'in its upper part']
+    """
+    if place == places // 2:
+        return "in the middle"
+    if place in (0, places - 1):
+        return "at its high end" if place else "at its low end"
+    return "in its upper part" if place > places // 2 else "in its lower part"
 
 
 def _factor(now: Sequence[float], usual: Sequence[float]) -> float | None:
@@ -152,7 +190,7 @@ def _category(
     if fresh and (whole or sum(fresh.values()) > 0.2):
         value = max(fresh, key=lambda each: fresh[each])
         says = f"{name} has new values in {sum(fresh.values()):.0%} of the rows, such as {value!r}"
-        found.append(Difference(name, strength(sum(fresh.values()), 0.01), says))
+        found.append(Difference(name, strength(sum(fresh.values()), 0.01), says, What.WORDS))
     if not whole:  # a list of the commonest says nothing of a value that it leaves out
         named &= set(now)
     usual = {value: statistics.median([one.get(value, 0.0) for one in shares]) for value in named}
@@ -166,7 +204,7 @@ def _category(
     spread = max(away(one) for one in shares)
     value = max({*now, *usual} if whole else usual, key=lambda each: abs(now.get(each, 0.0) - usual.get(each, 0.0)))
     says = f"{name} is {value!r} in {now.get(value, 0.0):.0%} of the rows, usually in {usual.get(value, 0.0):.0%}"
-    found.append(Difference(name, strength(away(now), max(spread, 0.05)), says))
+    found.append(Difference(name, strength(away(now), max(spread, 0.05)), says, What.WORDS))
     return found
 
 
@@ -178,7 +216,7 @@ def _link(name: str, new: Document, before: Sequence[Document]) -> list[Differen
         return []
     usual, spread = statistics.median(links), max(links) - min(links)
     says = f"{name} goes with the target by {now:.2f}, usually by {usual:.2f}"
-    return [Difference(name, 0.8 * strength(abs(now - usual), max(spread, 0.08)), says)]
+    return [Difference(name, 0.8 * strength(abs(now - usual), max(spread, 0.08)), says, What.LINK)]
 
 
 def _times(spans: Sequence[Span]) -> list[Difference]:
@@ -192,10 +230,10 @@ def _times(spans: Sequence[Span]) -> list[Difference]:
     hours = change / 3600
     side = "later" if gaps[-1] > usual else "earlier"
     says = f"its times begin {hours:.1f} h {side} than the end of the delivery before lets expect: a clock may be wrong"
-    found = [Difference("", strength(change, max(spread, 300.0)), says)]
+    found = [Difference("", strength(change, max(spread, 300.0)), says, What.TIMES)]
     typical = statistics.median(lengths[:-1])
     says = f"its rows span {lengths[-1] / 3600:,.0f} h, usually {typical / 3600:,.0f} h"
-    found.append(Difference("", strength(abs(lengths[-1] - typical), max(0.15 * typical, 3600.0)), says))
+    found.append(Difference("", strength(abs(lengths[-1] - typical), max(0.15 * typical, 3600.0)), says, What.TIMES))
     return found
 
 
@@ -203,4 +241,4 @@ def _share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
-__all__ = ["Difference", "Document", "Span", "differences"]
+__all__ = ["Difference", "Document", "Span", "What", "differences"]
