@@ -97,7 +97,7 @@ def _show(answer: dict[str, object], *, json: bool) -> None:
         shown = {key: value for key, value in answer.items() if key != "features"}
         features = answer.get("features")
         for row in features["rows"] if isinstance(features, dict) else ():
-            ages = ", ".join(f"{view} {age:,.0f} s" for view, age in row["ages_s"].items())
+            ages = ", ".join(f"{view} {age / 3600:,.1f} h" for view, age in row["ages_s"].items())
             shown["age of features"] = ages or "no time"
             for name in ("stale", "missing", "defaulted"):
                 if row.get(name):
