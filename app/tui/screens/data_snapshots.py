@@ -78,7 +78,7 @@ class SnapshotsTab(DataTab):
             Row(
                 row.key,
                 (
-                    (row.key, "bold") if row.stands else (f"{row.key} replaced", "dim"),
+                    (row.key, "bold") if row.stands else (f"{row.key[:6]} replaced", "dim"),
                     (f"{row.rows:,}", "" if row.stands else "dim"),
                     (f"{row.quarantined:,}" if row.quarantined else "–", "warn" if row.quarantined else "dim"),
                     ((row.time_from or "–")[:10], "dim"),
