@@ -56,7 +56,7 @@ def list_snapshots(
         rows,
         as_json=json,
         human=lambda: table(
-            ["snapshot", "source", "rows", "quarantined", "from", "to", "taken"],
+            ["snapshot", "source", "rows", "quarantined", "from", "to", "taken", ""],
             [
                 (
                     row.key,
@@ -66,6 +66,7 @@ def list_snapshots(
                     (row.time_from or "")[:10],
                     (row.time_to or "")[:10],
                     short_time(row.created_at),
+                    "" if row.stands else "replaced",
                 )
                 for row in rows
             ],  # fmt: skip

@@ -15,6 +15,7 @@ from app.domain.errors import BadInput, NotFound, Refused, Usage
 from app.domain.workspace import Workspace
 from app.services.data import newest_snapshots, quarantined_count, snapshot_bytes
 from app.store.engine import Store
+from app.store.queries import data as queries
 from app.store.tables import Artifact, LineageEdge, QuarantinedRow, Snapshot, SourceFile, Task
 from tests.services.made import HOMES, PROJECT, deliver, homes, take_in
 
@@ -157,6 +158,11 @@ def test_a_file_that_is_written_again_replaces_its_snapshot(workspace: Workspace
     assert newest.rows == 4
     assert newest.key == taken.snapshots[0]
     assert snapshot_bytes(store, newest)[:4] == b"PAR1"
+    assert [(one.rows, one.stands) for one in queries.snapshots(store.reader, source="homes")] == [
+        (4, True),
+        (3, False),
+    ]
+    assert [one.rows for one in queries.sources(store.reader) if one.source == "homes"] == [4]
 
 
 def test_a_hostile_file_name_is_taken_in_and_shown_harmlessly(workspace: Workspace, store: Store) -> None:

@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.store.queries.privacy import masked, private_columns
-from app.store.queries.rows import made, where
+from app.store.queries.rows import as_flags, made, where
 from app.store.reader import Reader
 
 
 @dataclass(frozen=True)
 class SnapshotRow:
-    """One immutable snapshot of a source; `columns` is JSON."""
+    """One immutable snapshot of a source; `columns` is JSON, `stands` whether it is part of the source now."""
 
     key: str
     project: str
@@ -27,6 +27,7 @@ class SnapshotRow:
     time_from: str | None
     time_to: str | None
     created_at: str
+    stands: bool
 
 
 @dataclass(frozen=True)
@@ -90,14 +91,16 @@ class SourceFileRow:
     rows: int
 
 
-_REPLACED = "EXISTS (SELECT 1 FROM snapshot c WHERE c.parent_id = coalesce(s.parent_id, s.id) AND c.id > s.id)"
-"""Whether rows were released from the quarantine of `s` since: another snapshot stands in its place then."""
+_STANDS = """(coalesce(s.parent_id, s.id) IN
+    (SELECT max(n.snapshot_id) FROM source_file n GROUP BY n.project_id, n.source, n.path)
+  AND NOT EXISTS (SELECT 1 FROM snapshot c WHERE c.parent_id = coalesce(s.parent_id, s.id) AND c.id > s.id))"""
+"""Whether `s` is part of its source now: its file did not come again, and no row was released from its quarantine."""
 
-_SNAPSHOTS = """
+_SNAPSHOTS = f"""
 SELECT s.key, p.name AS project, s.source, s.digest, s.artifact, s.profile, r.key AS run, s.rows_in, s.rows,
-  s.quarantined, s.columns, s.watermark, s.time_from, s.time_to, s.created_at
+  s.quarantined, s.columns, s.watermark, s.time_from, s.time_to, s.created_at, {_STANDS} AS stands
 FROM snapshot s JOIN project p ON p.id = s.project_id JOIN run r ON r.id = s.run_id
-"""
+"""  # noqa: S608
 
 
 def snapshots(
@@ -114,7 +117,8 @@ def snapshots(
         conditions.append("s.id < (SELECT id FROM snapshot WHERE key = :before)")
         bound["before"] = before_key
     tail = f"{where(conditions)} ORDER BY s.id DESC LIMIT :limit"
-    return made(SnapshotRow, reader.rows(_SNAPSHOTS + tail, {**bound, "limit": limit}))
+    rows = reader.rows(_SNAPSHOTS + tail, {**bound, "limit": limit})
+    return made(SnapshotRow, (as_flags(row, "stands") for row in rows))
 
 
 def sources(reader: Reader, *, project: str | None = None) -> list[SourceRow]:
@@ -126,8 +130,8 @@ def sources(reader: Reader, *, project: str | None = None) -> list[SourceRow]:
        WHERE s.project_id = g.project_id AND s.source = g.source AND q.state = 'open') AS quarantined_open,
       last.watermark, last.created_at AS refreshed_at, last.digest, last.key AS snapshot
     FROM (SELECT s.project_id, s.source, count(*) AS snapshots,
-            sum(CASE WHEN {_REPLACED} THEN 0 ELSE s.rows END) AS rows,
-            sum(CASE WHEN {_REPLACED} THEN 0 ELSE s.quarantined END) AS quarantined,
+            sum(CASE WHEN {_STANDS} THEN s.rows ELSE 0 END) AS rows,
+            sum(CASE WHEN {_STANDS} THEN s.quarantined ELSE 0 END) AS quarantined,
             max(s.time_to) AS newest, max(s.id) AS last_id,
             (SELECT count(*) FROM source_file f WHERE f.project_id = s.project_id AND f.source = s.source) AS files
           FROM snapshot s JOIN project p ON p.id = s.project_id {where(conditions)}

@@ -162,7 +162,9 @@ def _column(one: dict[str, Any], hints: dict[str, str]) -> ColumnView:
 
 def _short(value: object) -> str:
     if isinstance(value, float):
-        return f"{value:,.0f}" if value.is_integer() else f"{value:,.4g}"
+        if not value.is_integer():
+            return f"{value:,.4g}"
+        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.0f}"  # a year is 2013
     return "" if value is None else str(value)[:10]
 
 

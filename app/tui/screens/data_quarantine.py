@@ -23,7 +23,7 @@ ROWS = (
     Column("row", "ROW", 7),
     Column("state", "STATE", 9),
     Column("rule", "RULE", 20, grow=True),
-    Column("file", "FILE", 22, drop=2),
+    Column("file", "FILE", 24, drop=2),
     Column("number", "NUMBER", 8, right=True, drop=1),
 )
 PAGE = 400

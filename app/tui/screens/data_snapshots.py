@@ -78,8 +78,8 @@ class SnapshotsTab(DataTab):
             Row(
                 row.key,
                 (
-                    (row.key, "bold"),
-                    (f"{row.rows:,}", ""),
+                    (row.key, "bold") if row.stands else (f"{row.key[:6]} replaced", "dim"),
+                    (f"{row.rows:,}", "" if row.stands else "dim"),
                     (f"{row.quarantined:,}" if row.quarantined else "–", "warn" if row.quarantined else "dim"),
                     ((row.time_from or "–")[:10], "dim"),
                     ((row.time_to or "–")[:10], "dim"),

@@ -191,8 +191,8 @@ def _taken(found: tuple[SnapshotRow, ...], now: datetime) -> list[Line]:
     lines = [line((f"{'SNAPSHOT':<9}{'ROWS':>9}{'OUT':>7}  {'FROM':<11}{'TO':<10}{'TAKEN':>6}", "head"))]
     lines += [
         line(
-            (f"{row.key[:6]:<9}", "bold"),
-            f"{row.rows:>9,}",
+            (f"{row.key[:6]:<9}", "bold" if row.stands else "dim"),
+            (f"{row.rows:>9,}" if row.stands else f"{'replaced':>9}", "" if row.stands else "dim"),
             (f"{row.quarantined:>7,}", "warn" if row.quarantined else "dim"),
             (f"  {(row.time_from or '–')[:10]:<11}{(row.time_to or '–')[:10]:<10}", "dim"),
             (f"{words.ago(row.created_at, now):>6}", "dim"),

@@ -13,7 +13,7 @@ from textual.containers import Horizontal
 from app.store.reader import Reader
 from app.tui import parts
 from app.tui.grid import Column, Grid, Row, Window
-from app.tui.lines import Line, line
+from app.tui.lines import Line, line, wrapped
 from app.tui.panel import Panel
 from app.tui.screens.tabs import Tab
 
@@ -90,8 +90,7 @@ class RulesTab(Tab):
         by_name = {one.name: one for one in body.rules if one.project == rule.project}
         file = "features.py" if rule.code.startswith(("def ", "@", "async ")) else "project.toml"
         panel.head(rule.name, f"projects/{rule.project}/{file}")
-        code = [line((text, "")) for text in rule.code.splitlines()]
-        panel.show([*_tree(rule, by_name), (), *code])
+        panel.show([*_tree(rule, by_name), (), *_code_lines(rule.code, max(panel.size.width, 20))])
         brief.show([line((rule.name, "bold"), (f"  reads {' '.join(rule.reads) or 'files'}", "dim"))])
 
     def on_grid_moved(self, event: Grid.Moved) -> None:
@@ -181,6 +180,16 @@ def _row(rule: Rule) -> Row:
             (rule.project, "dim"),
         ),
     )
+
+
+def _code_lines(code: str, width: int) -> list[Line]:
+    """The code, long lines broken at spaces and hanging under their own indentation."""
+    lines: list[Line] = []
+    for text in code.splitlines():
+        indent = len(text) - len(text.lstrip())
+        pieces = wrapped(text.strip(), max(width - indent - 4, 8), 8) or [""]
+        lines += [line(" " * (indent + (4 if at else 0)) + piece) for at, piece in enumerate(pieces)]
+    return lines
 
 
 def _tree(rule: Rule, by_name: Mapping[str, Rule], level: int = 0) -> list[Line]:
