@@ -172,7 +172,7 @@ _OWN = {
 def _born(history: str) -> str:
     """The query of runs with a history, and why it stays: the first table with a row that came from the run."""
     reasons = [
-        f"WHEN EXISTS (SELECT 1 FROM {table.name} WHERE {column.name} = r.id) THEN 'a row of {table.name} names its run'"  # noqa: S608
+        f"WHEN EXISTS (SELECT 1 FROM {table.name} WHERE {column.name} = r.id) THEN 'named by a row of {table.name}'"  # noqa: S608
         for table in _tables()
         if table.name not in _OWN
         for column in table.columns
