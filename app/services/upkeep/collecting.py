@@ -162,6 +162,8 @@ _OWN = {
     "run_tag",
     "run_note",
     "run_artifact",
+    "admission",
+    "estimate",
     *(name for _, name in HISTORIES),
 }
 """Tables that hold the run itself; a row of any other table that names it came from it."""
@@ -170,7 +172,7 @@ _OWN = {
 def _born(history: str) -> str:
     """The query of runs with a history, and why it stays: the first table with a row that came from the run."""
     reasons = [
-        f"WHEN EXISTS (SELECT 1 FROM {table.name} WHERE {column.name} = r.id) THEN 'a {table.name} names its run'"  # noqa: S608
+        f"WHEN EXISTS (SELECT 1 FROM {table.name} WHERE {column.name} = r.id) THEN 'named by a row of {table.name}'"  # noqa: S608
         for table in _tables()
         if table.name not in _OWN
         for column in table.columns

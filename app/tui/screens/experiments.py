@@ -258,10 +258,14 @@ class ExperimentsScreen(PlaceScreen):
 
 
 def _ordered(found: tuple[TrialRow, ...], sort: str, descending: bool, direction: str) -> list[TrialRow]:
-    """The trials by a column, those without a value last; best first is `value` descending, whatever the metric."""
+    """The trials by a column, those without a value last; best first is `value` descending, whatever the metric.
+
+    By value, a trial that was given up is among the last: what it had after some rounds or folds compares with no mean.
+    """
+    sign = 1.0 if direction == "higher" else -1.0
     keys: dict[str, Callable[[TrialRow], float | None]] = {
         "trial": lambda one: float(one.number),
-        "value": lambda one: one.value if direction == "higher" or one.value is None else -one.value,
+        "value": lambda one: None if one.value is None or one.state == "pruned" else sign * one.value,
         "rounds": lambda one: None if one.rounds is None else float(one.rounds),
         "took": lambda one: one.duration_s,
     }

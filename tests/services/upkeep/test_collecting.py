@@ -13,7 +13,7 @@ from app.store import artifacts, ledger
 from app.store.engine import Store
 from app.store.queries import audit
 from app.store.queries.runs import log_lines_of, metrics_of, points_of
-from app.store.tables import Run
+from app.store.tables import Admission, Run
 from tests.store.world import BEGIN, make_world
 
 LATER = BEGIN + timedelta(days=30)
@@ -89,6 +89,8 @@ def _fresh(store: Store) -> str:
         assert run.id is not None
         ledger.log_metrics(session, run.id, {"loss": 0.1})
         ledger.log_points(session, run.id, "loss", [(1, 0.2), (2, 0.1)])
+        admitted = {"decision": "admitted", "needs_bytes": 1, "free_bytes": 2, "total_bytes": 2, "says": ""}
+        session.add(Admission(run_id=run.id, decided_at=BEGIN, **admitted))  # every training has one
         return run.key
 
 
