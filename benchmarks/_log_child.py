@@ -10,7 +10,7 @@ import orjson
 
 from app.domain.problem import Task
 from app.domain.project import Monitoring
-from app.gateway.log import LARGEST_PART_ROWS
+from app.gateway.log import PART_ROWS
 from app.gateway.parts import SCHEMA
 from app.monitoring.profiling import Column, Judged, reference_profile
 from app.monitoring.reference import parse_profile
@@ -43,7 +43,7 @@ def main(place: str, rows: int) -> None:
     kinds = {"text": pa.string(), "integer": pa.int64(), "time": pa.timestamp("us", tz="UTC"), "number": pa.float64()}
     begun, written = time.process_time(), 0
     while written < rows:
-        count = min(LARGEST_PART_ROWS, rows - written)
+        count = min(PART_ROWS, rows - written)
         chosen = random.integers(0, len(records), count)
         filled = {
             "request_id": [f"request-{written}"] * count,

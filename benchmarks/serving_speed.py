@@ -58,10 +58,14 @@ def _beside_floor(mine: Server, model: Path, bodies: Mapping[str, Path], answers
         _require_same(one[0], answers[:1])
         _require_same(one[1], answers[:1])
         half = one[0]["rate"] / 2
-        calm = mine.load(body=bodies["one"], seconds=SECONDS * 2, rate=half)
+        calm = [
+            [server.load(body=bodies["one"], seconds=SECONDS, rate=half) for server in (mine, bare)]
+            for _ in range(ROUNDS)
+        ]
         many = _rounds([mine, bare], body=bodies["many"])
         _require_same(many[0], answers[:100])
         _require_same(many[1], answers[:100])
+    tails = [statistics.median(told[at]["p99_ms"] for told in calm) for at in (0, 1)]
     return [
         Result("ours, 1 row", one[0]["rate"], "requests/s"),
         Result("floor, 1 row", one[1]["rate"], "requests/s"),
@@ -69,10 +73,12 @@ def _beside_floor(mine: Server, model: Path, bodies: Mapping[str, Path], answers
         Result("floor, 1 row", one[1]["cpu_ms"], "CPU ms/request"),
         _at_least("1 row, requests/s: ours / floor", one[0]["rate"] / one[1]["rate"], 0.4),
         _at_least("1 row, processor time: floor / ours", one[1]["cpu_ms"] / one[0]["cpu_ms"], 0.4),
-        Result("ours at half that load, p50", calm["p50_ms"], "ms"),
-        at_most("ours at half that load, p99", calm["p99_ms"], "ms", 10),
+        Result("ours at half that load, p50", statistics.median(told[0]["p50_ms"] for told in calm), "ms"),
+        at_most("ours at half that load, p99", tails[0], "ms", 10),
+        Result("floor at the same load, p99", tails[1], "ms"),
         Result("ours, 100 rows", many[0]["rate"], "requests/s"),
         Result("floor, 100 rows", many[1]["rate"], "requests/s"),
+        _at_least("100 rows, requests/s: ours / floor", many[0]["rate"] / many[1]["rate"], 0.9),
         _at_least("100 rows, processor time: floor / ours", many[1]["cpu_ms"] / many[0]["cpu_ms"], 0.9),
     ]
 

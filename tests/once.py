@@ -19,12 +19,13 @@ _done: dict[str, tuple[bytes, Any]] = {}
 def once(store: Store, work: Callable[[], Made], *asked: object) -> Made:
     """What `work` gives and writes; the second time it is asked for on the same content, what it wrote the first time.
 
-    `asked` is all that the work depends on besides the store. For what a test needs before it begins, never for what it
-    asks about: runs keep their keys and times.
+    `asked` is all that the work depends on besides the store and the function itself. For what a test needs before it
+    begins, never for what it asks about: runs keep their keys and times.
     """
     if store.file is None:  # PostgreSQL has no cheap copy
         return work()
-    key = hashlib.sha256(_content(store) + b"".join(map(_bytes_of, asked))).hexdigest()
+    which = f"{work.__module__}.{work.__qualname__}"
+    key = hashlib.sha256(_content(store) + b"".join(map(_bytes_of, (which, *asked)))).hexdigest()
     if key not in _done:
         made = work()
         _done[key] = _content(store), made

@@ -102,15 +102,15 @@ class Answering:
             return None
         request_id = f"{self._process}{next(self._numbers):010x}"
         deployment, wire = said.deployment, said.wire
-        inputs: bytes | list[bytes] = body
+        told = orjson.dumps(predictions)
         if asked is None:
-            content = wire.content(predictions, request_id)
+            content = wire.content(told, request_id)
         else:
             content = orjson.dumps(PLAIN.write(said.served, asked, predictions, request_id))
-            inputs = [orjson.dumps(record) for record in records]
+            body = orjson.dumps(records)
         metrics, project = self.metrics, deployment.project
         metrics.predicted(project, deployment.version, len(records))
-        self.log.take(Answered(request_id, time.time(), deployment, inputs, predictions))
+        self.log.take(Answered(request_id, time.time(), deployment, len(records), body, told))
         metrics.answered(project, 200, time.perf_counter() - begun)
         lines = [b"HTTP/1.1 200 OK\r\n", *(b"%b: %b\r\n" % pair for pair in headers), wire.head]
         lines.append(b"x-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (request_id.encode(), len(content)))
@@ -205,8 +205,8 @@ class Answering:
     def _keep(self, served: Served, records: Sequence[Any], predictions: list[Any], request_id: str) -> None:
         deployment = served.deployment
         self.metrics.predicted(deployment.project, deployment.version, len(predictions))
-        inputs = [orjson.dumps(record) for record in records]
-        self.log.take(Answered(request_id, time.time(), deployment, inputs, predictions))
+        inputs, told = orjson.dumps(records), orjson.dumps(predictions)
+        self.log.take(Answered(request_id, time.time(), deployment, len(predictions), inputs, told))
 
 
 async def _asked(served: Served, asked: Asked) -> list[Any]:

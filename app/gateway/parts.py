@@ -1,10 +1,11 @@
-"""The parts of the prediction log: what a row holds, how records are taken out of a body, and which parts go."""
+"""The parts of the prediction log: what a row holds, how answers reach the writer, and which parts go."""
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import orjson
 
@@ -12,18 +13,81 @@ if TYPE_CHECKING:
     from app.services.serving import ActiveDeployment
 
 
-class Answered(NamedTuple):
-    """One request with its answers; `at` is the time of the clock in seconds.
+class Deployed(NamedTuple):
+    """What gave an answer."""
 
-    `inputs` are the records as JSON, a quarter of the size of the objects; or the whole body of a request whose records
-    hold no other object, which the writer takes apart, not the event loop.
+    project: str
+    model: str
+    version: int
+    feature_set_version: int
+    key: str
+
+
+class Answered(NamedTuple):
+    """One request with its answers, each as JSON; `at` is the time of the clock in seconds.
+
+    `inputs` is a body that holds `rows` records, `predictions` a list of as many. Both stay bytes until they are
+    written: what they hold is none of the event loop's business.
     """
 
     request_id: str
     at: float
-    deployment: "ActiveDeployment"
-    inputs: Sequence[bytes] | bytes
-    predictions: Sequence[Any]
+    deployment: "Deployed | ActiveDeployment"
+    rows: int
+    inputs: bytes
+    predictions: bytes
+
+
+def packed(answers: Sequence[Answered], part: str) -> bytes:
+    """Answers that belong into a part, as a block: a line of JSON, then the bytes of all inputs and predictions.
+
+    >>> import io
+    >>> by = Deployed("p", "m", 1, 4, "d1")
+    >>> block = io.BytesIO(packed([Answered("r", 1.5, by, 1, b'{"a":1}', b"[0.5]")], "part-1"))
+    >>> [again] = unpacked(orjson.loads(block.readline()), block)
+    >>> again.request_id, again.deployment == by, again.inputs, again.predictions
+    ('r', True, b'{"a":1}', b'[0.5]')
+    """
+    known: dict[str, int] = {}
+    deployments: list[tuple[str, str, int, int, str]] = []
+    of: list[int] = []
+    for answered in answers:
+        one = answered.deployment
+        at = known.get(one.key)
+        if at is None:
+            at = known[one.key] = len(deployments)
+            deployments.append((one.project, one.model, one.version, one.feature_set_version, one.key))
+        of.append(at)
+    request_ids, at_, _, rows, inputs, predictions = zip(*answers, strict=True)
+    head = {
+        "part": part,
+        "deployments": deployments,
+        "of": of,
+        "request_ids": request_ids,
+        "at": at_,
+        "rows": rows,
+        "inputs": list(map(len, inputs)),
+        "predictions": list(map(len, predictions)),
+    }
+    return b"".join((orjson.dumps(head), b"\n", *inputs, *predictions))
+
+
+def unpacked(head: Mapping[str, Any], stream: BinaryIO) -> list[Answered] | None:
+    """The answers of a block whose line was read; None when the stream ends before the block does."""
+    inputs, predictions = (_pieces(stream, head[name]) for name in ("inputs", "predictions"))
+    if inputs is None or predictions is None:
+        return None
+    deployments = [Deployed(*one) for one in head["deployments"]]
+    by = [deployments[at] for at in head["of"]]
+    return list(map(Answered, head["request_ids"], head["at"], by, head["rows"], inputs, predictions))
+
+
+def _pieces(stream: BinaryIO, sizes: Sequence[int]) -> list[bytes] | None:
+    content = stream.read(sum(sizes))
+    if len(content) < sum(sizes):
+        return None
+    ends = list(accumulate(sizes))
+    return [content[end - size : end] for size, end in zip(sizes, ends, strict=True)]
 
 
 def table(group: Sequence[Answered]) -> Any:
@@ -32,7 +96,7 @@ def table(group: Sequence[Answered]) -> Any:
     import pyarrow as pa
 
     kinds = {"text": pa.string(), "integer": pa.int64(), "time": pa.timestamp("us", tz="UTC"), "number": pa.float64()}
-    counts = np.array([len(answered.predictions) for answered in group])
+    counts = np.array([answered.rows for answered in group])
     of_row = pa.array(np.repeat(np.arange(len(group)), counts))
     firsts = np.repeat(np.cumsum(counts) - counts, counts)
 
@@ -41,7 +105,7 @@ def table(group: Sequence[Answered]) -> Any:
         return pa.array(values, kinds[SCHEMA[name]]).take(of_row)
 
     deployments = [answered.deployment for answered in group]
-    predictions = [value for answered in group for value in answered.predictions]
+    texts, scores = _predicted(b",".join(answered.predictions[1:-1] for answered in group))
     columns = {
         "request_id": repeated("request_id", [answered.request_id for answered in group]),
         "row": pa.array(np.arange(len(firsts)) - firsts),
@@ -51,25 +115,21 @@ def table(group: Sequence[Answered]) -> Any:
         "version": repeated("version", [one.version for one in deployments]),
         "feature_set_version": repeated("feature_set_version", [one.feature_set_version for one in deployments]),
         "deployment": repeated("deployment", [one.key for one in deployments]),
-        "inputs": pa.array([record for answered in group for record in _inputs(answered)], pa.binary()).cast(
-            pa.string()
-        ),
-        "prediction": pa.array(_texts(predictions), pa.string()),
-        "score": pa.array([max(value) if isinstance(value, list) else value for value in predictions], pa.float64()),
+        "inputs": pa.array(
+            [record for answered in group for record in records_of_body(answered.inputs, answered.rows)], pa.binary()
+        ).cast(pa.string()),
+        "prediction": pa.array(texts, pa.string()),
+        "score": pa.array(scores, pa.float64()),
     }
     return pa.table({name: columns[name] for name in SCHEMA})
 
 
-def _inputs(answered: Answered) -> Sequence[bytes]:
-    inputs = answered.inputs
-    return records_of_body(inputs, len(answered.predictions)) if isinstance(inputs, bytes) else inputs
-
-
-def _texts(predictions: Sequence[Any]) -> list[str]:
-    """Each prediction as JSON; numbers are written all at once."""
-    if any(isinstance(value, list) for value in predictions):
-        return [orjson.dumps(value).decode() for value in predictions]
-    return orjson.dumps(predictions)[1:-1].decode().split(",") if predictions else []
+def _predicted(joined: bytes) -> tuple[list[str], list[float | None]]:
+    """Predictions that stand in a row, comma between them: each as its JSON, and the number that is its score."""
+    values = orjson.loads(b"[" + joined + b"]")
+    if any(isinstance(value, list) for value in values):
+        return [orjson.dumps(value).decode() for value in values], [max(value) for value in values]
+    return joined.decode().split(",") if joined else [], values
 
 
 def prune(folder: Path, *, now: datetime, keep_days: float | None, keep_bytes: int | None) -> list[Path]:
@@ -139,4 +199,4 @@ SCHEMA = {
     "score": "number",
 }
 
-__all__ = ["REPEATED", "SCHEMA", "Answered", "prune", "records_of_body", "table"]
+__all__ = ["REPEATED", "SCHEMA", "Answered", "Deployed", "packed", "prune", "records_of_body", "table", "unpacked"]

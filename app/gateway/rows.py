@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from app.learning.loader import LoadedModel
 
 MOST_PLANS = 1_000
+NUMBERS, TEXTS = frozenset({int, float, type(None)}), frozenset({str, type(None)})
 Plan = tuple[tuple[int, Mapping[str, float] | None], ...]
 
 
@@ -25,6 +26,8 @@ class RowReader:
     ([2, 1.0], [nan, nan])
     >>> reader.row({"n": "2", "c": "b"}), reader.row({"n": 2}), reader.row({"n": True, "c": "a"})
     (None, None, None)
+    >>> reader.rows([{"c": "b", "n": 2}, {"n": None, "c": None}]), reader.rows([{"n": 2, "c": 3}])
+    ([2, 1.0, nan, nan], None)
     """
 
     def __init__(self, signature: Signature) -> None:
@@ -65,15 +68,30 @@ class RowReader:
         return row
 
     def rows(self, records: Sequence[Any]) -> list[float] | None:
-        """All records as one flat row-major list, or None."""
-        flat: list[float] = []
-        for record in records:
-            if type(record) is not dict:
+        """All records as one flat row-major list, or None; types are looked at a column at a time."""
+        flat: list[Any] = []
+        try:
+            for record in records:
+                if type(record) is not dict or len(record) != self._width:
+                    return None
+                flat += self._get(record)
+        except KeyError:
+            return None
+        for at, table in enumerate(self._tables):
+            column = flat[at :: self._width]
+            kinds = set(map(type, column))
+            if table is not None and kinds <= TEXTS:
+                codes = [table.get(value, NAN) for value in column]
+                if any(
+                    code is NAN and value is not None and len(value) > MAX_TEXT
+                    for code, value in zip(codes, column, strict=True)
+                ):
+                    return None
+                flat[at :: self._width] = codes
+            elif table is not None or not kinds <= NUMBERS:
                 return None
-            row = self.row(record)
-            if row is None:
-                return None
-            flat += row
+            elif type(None) in kinds:
+                flat[at :: self._width] = [NAN if value is None else value for value in column]
         return flat
 
     def _planned(self, kinds: tuple[type, ...]) -> Plan | None:

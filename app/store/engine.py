@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import random
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -22,6 +24,8 @@ from app.store.reader import SQLITE, Reader
 from app.store.tables.base import Table
 
 BUSY_TIMEOUT_MS = 15_000
+FIRST_LOOK_S, LOOKS_S = 0.001, (0.005, 0.02)
+"""When a writer that finds another at work looks again."""
 WRITE = "trainmaster_write"
 DURABLE = "trainmaster_durable"
 WRITE_LOCK = 0x7472_6D77  # "trmw", PostgreSQL's name for the one writer
@@ -158,7 +162,32 @@ def _on_begin(connection: Connection) -> None:
         return
     connection.exec_driver_sql("PRAGMA query_only=OFF")
     connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get(DURABLE) else 'NORMAL'}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if not _begun_in_turn(connection.connection.driver_connection):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begun_in_turn(connection: Any) -> bool:
+    """Begin to write once no other writes; False when that took too long.
+
+    SQLite looks again ever more seldom (up to 100 ms), so of many writers those that have waited longest come last, and
+    some never. Here all look equally often, at odd moments.
+    """
+    until, pause_s = time.monotonic() + BUSY_TIMEOUT_MS / 1000, FIRST_LOOK_S
+    connection.execute("PRAGMA busy_timeout=0").close()
+    try:
+        while time.monotonic() < until:
+            try:
+                connection.execute("BEGIN IMMEDIATE").close()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    return False  # asked again the usual way, which explains it
+                time.sleep(pause_s)
+                pause_s = random.uniform(*LOOKS_S)  # noqa: S311 - no secret hangs on it
+            else:
+                return True
+        return False
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}").close()
 
 
 def _on_begin_postgresql(connection: Connection) -> None:

@@ -159,9 +159,8 @@ def promote(store: Store) -> Promote:
 
 @pytest.fixture
 def gateway(workspace: Workspace, store: Store) -> Iterator[Gateway]:
-    """A gateway that looks at the store only when told to; its log writes."""
+    """A gateway that looks at the store only when told to; its log takes, and writes once a test starts it."""
     made = Gateway(workspace, store, token=TOKEN)
-    made.log.start()
     yield made
     made.log.close()
 

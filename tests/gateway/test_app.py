@@ -176,6 +176,7 @@ async def test_answers_are_logged_with_version_and_inputs(
 ) -> None:
     promote(1, package(0.3))
     gateway.models.look()
+    gateway.log.start()
     answer = (await client.post("/predict/flight-delay", json=[RECORD, {**RECORD, "carrier": HOSTILE}])).json()
 
     await asyncio.to_thread(gateway.log.close)

@@ -2,12 +2,15 @@
 
 import asyncio
 import json
-import threading
+import os
+import signal
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import orjson
 import pyarrow.parquet
 import pytest
 
@@ -22,7 +25,23 @@ NOW = datetime(2026, 1, 2, 23, 59, tzinfo=UTC)
 
 def answered(rows: int, *, at: datetime = NOW) -> Answered:
     deployment = ActiveDeployment("d1", "flight-delay", "flight-delay", 1, 1, "a" * 64, 4)
-    return Answered("r1", at.timestamp(), deployment, [b'{"hour":1}'] * rows, [0.5] * rows)
+    inputs, predictions = orjson.dumps([{"hour": 1}] * rows), orjson.dumps([0.5] * rows)
+    return Answered("r1", at.timestamp(), deployment, rows, inputs, predictions)
+
+
+def rows_of(folder: Path) -> dict[str, int]:
+    """The rows of each day."""
+    found: dict[str, int] = {}
+    for part in folder.glob("*/*/part-*.parquet"):
+        found[part.parent.name] = found.get(part.parent.name, 0) + pyarrow.parquet.read_metadata(part).num_rows
+    return found
+
+
+def eventually(holds: Callable[[], bool], *, within_s: float = 20.0) -> bool:
+    until = time.monotonic() + within_s
+    while not holds() and time.monotonic() < until:
+        time.sleep(0.01)
+    return holds()
 
 
 def test_days_have_folders_of_their_own_and_no_half_file_remains(tmp_path: Path) -> None:
@@ -33,10 +52,7 @@ def test_days_have_folders_of_their_own_and_no_half_file_remains(tmp_path: Path)
 
     log.close()
 
-    found = {
-        part.parent.name: pyarrow.parquet.read_metadata(part).num_rows for part in tmp_path.glob("*/*/part-*.parquet")
-    }
-    assert found == {"2026-01-02": 2, "2026-01-03": 3}
+    assert rows_of(tmp_path) == {"2026-01-02": 2, "2026-01-03": 3}
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and not path.name.startswith("part-")]
     assert log.queued_rows == 0
 
@@ -82,33 +98,66 @@ def test_old_days_go_first_and_then_the_oldest_parts_until_the_size_holds(tmp_pa
     assert not old.parent.exists()
 
 
+def test_a_writer_that_is_killed_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
+    written: list[int] = []
+    log = PredictionLog(tmp_path, flush_s=0.2, on_written=written.append)
+    log.start()
+    log.take(answered(2))
+    assert eventually(lambda: log.queued_rows == 0)
+    first = log.writer_pid
+    assert first is not None
+
+    log.take(answered(3))
+    os.kill(first, signal.SIGKILL)
+    log.take(answered(4))
+    assert eventually(lambda: log.queued_rows == 0)
+    second = log.writer_pid
+    log.close()
+
+    assert second not in (None, first)
+    assert rows_of(tmp_path) == {"2026-01-02": 9}
+    assert sum(written) == 9
+
+
+def test_a_part_that_no_writer_survives_is_given_up_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dropped: list[int] = []
+    monkeypatch.setattr("app.gateway.log.sys.executable", "/bin/false")
+    log = PredictionLog(tmp_path, flush_s=0.01, on_dropped=dropped.append)
+    log.start()
+    log.take(answered(4))
+
+    log.close()
+
+    assert dropped == [4]
+    assert log.queued_rows == 0
+
+
 async def test_a_disk_that_blocks_slows_no_answer_and_what_does_not_fit_is_counted(
     client: httpx.AsyncClient, gateway: Gateway, promote: Promote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     promote(1, package(0.3))
     gateway.models.look()
-    blocked, let_go = threading.Event(), threading.Event()
-
-    def slow(_folder: Path, _group: object) -> None:
-        blocked.set()
-        let_go.wait(20)
-
-    monkeypatch.setattr(gateway.log, "_write", slow)
     monkeypatch.setattr(gateway.log, "_capacity", 300)
-    monkeypatch.setattr("app.gateway.log.FLUSH_ROWS", 100)
+    monkeypatch.setattr(gateway.log, "_flush_s", 0.05)
+    gateway.log.start()
     body = [RECORD] * 100
-
     await client.post("/predict/flight-delay", json=body)
-    assert await asyncio.to_thread(blocked.wait, 10)
+    assert await asyncio.to_thread(eventually, lambda: gateway.log.queued_rows == 0)
+    writer = gateway.log.writer_pid
+    assert writer is not None
+
+    os.kill(writer, signal.SIGSTOP)
     begun = time.monotonic()
     answers = [(await client.post("/predict/flight-delay", json=body)).status_code for _ in range(10)]
     took_s = time.monotonic() - begun
     metrics = gateway.metrics.text().decode()
-    let_go.set()
+    os.kill(writer, signal.SIGCONT)
 
     assert answers == [200] * 10
     assert took_s < 5
-    assert "trainmaster_gateway_dropped_rows_total 800.0" in metrics
+    assert "trainmaster_gateway_dropped_rows_total 700.0" in metrics
 
 
 @pytest.mark.parametrize(

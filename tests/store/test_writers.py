@@ -2,6 +2,7 @@
 
 import multiprocessing
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,30 @@ def test_eight_threads_append_to_the_audit_log_and_the_chain_is_whole(store: Sto
         events = session.execute(select(AuditEvent).order_by(col(AuditEvent.seq))).scalars().all()
         assert len(events) == 80
         assert broken_links(events) == []
+
+
+def test_of_many_writers_each_has_its_turn(store: Store) -> None:
+    until = time.monotonic() + 2
+    turns: list[int] = []
+
+    def write_on() -> None:
+        count = 0
+        while time.monotonic() < until:
+            with store.write() as session:
+                session.connection()
+                time.sleep(0.003)
+            count += 1
+            time.sleep(0.003)
+        turns.append(count)
+
+    threads = [threading.Thread(target=write_on) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(turns) == 12
+    assert min(turns) * 6 > max(turns)
 
 
 def test_a_store_that_is_held_too_long_says_who_to_ask(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,10 +24,12 @@ def logged(quarter: Workspace, quarter_store: Store) -> Path:
     rows = pd.read_csv(quarter.project_folder(PROJECT) / "incoming" / "rows" / "rows-03.csv")[:ROWS]
     rows.loc[: WRONG - 1, "x"] += 1.0
     (deployment,) = active_deployments(quarter_store.reader)
-    records = [orjson.dumps(one) for one in rows[["id", "at", "x", "colour"]].to_dict("records")]
+    inputs = orjson.dumps(rows[["id", "at", "x", "colour"]].to_dict("records"))
     part = quarter.predictions / PROJECT / "2013-04-01" / "part-000001.parquet"
     part.parent.mkdir(parents=True)
-    pq.write_table(table([Answered("one", 1_364_800_000.0, deployment, records, [0.5] * ROWS)]), part)
+    pq.write_table(
+        table([Answered("one", 1_364_800_000.0, deployment, ROWS, inputs, orjson.dumps([0.5] * ROWS))]), part
+    )
     return part
 
 
