@@ -64,14 +64,16 @@ def speed(profile: str, window: str) -> None:
     print(json.dumps({"seconds": seconds, "floor_seconds": _best(floor), "peak_bytes": peak}))
 
 
-def alarms(profile: str, folder: str, rate: str) -> None:
-    """By window file, the columns that pass a limit, at a false-alarm rate."""
-    known, rules = parse_profile(Path(profile).read_bytes()), Monitoring(false_alarm_rate=float(rate))
-    found = {}
+def alarms(profile: str, folder: str, *rates: str) -> None:
+    """By false-alarm rate and window file, the columns that pass a limit."""
+    known = parse_profile(Path(profile).read_bytes())
+    found: dict[str, dict[str, list[str]]] = {rate: {} for rate in rates}
     for file in sorted(Path(folder).glob("*.parquet")):
         frame = pd.read_parquet(file)
-        signals = drift_report(known, measure(known, frame), None, rules, len(frame))
-        found[file.stem] = sorted({one.feature for one in signals if one.breached and one.feature})
+        measured = measure(known, frame)
+        for rate in rates:
+            signals = drift_report(known, measured, None, Monitoring(false_alarm_rate=float(rate)), len(frame))
+            found[rate][file.stem] = sorted({one.feature for one in signals if one.breached and one.feature})
     print(json.dumps(found))
 
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,8 +46,8 @@ def run() -> list[Result]:
         (folder / "windows").mkdir()
         moved = _write(folder)
         _ours("profile", str(folder / "reference.parquet"), str(folder / "profile.json"))
-        ours = {rate: _alarms(_ours("alarms", *_places(folder), rate)) for rate in RATES}
-        peers = {name: _alarms(_peer(name, folder)) for name in ("evidently", "nannyml")}
+        ours: dict[str, Alarms] = _told(_ours("alarms", *_places(folder), *RATES))
+        peers: dict[str, Alarms] = {name: _told(_peer(name, folder)) for name in ("evidently", "nannyml")}
     results = []
     false, found = _judged(ours["0.01"], moved)
     results += [
@@ -135,5 +136,5 @@ def _peer(name: str, folder: Path) -> str:
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=quiet).stdout
 
 
-def _alarms(printed: str) -> Alarms:
+def _told(printed: str) -> dict[str, Any]:
     return dict(json.loads(printed.strip().splitlines()[-1]))

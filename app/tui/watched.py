@@ -25,7 +25,7 @@ from app.store.queries.registry import version_of
 from app.store.reader import Reader
 from app.tui.bars import Bin, bins_of
 from app.tui.chosen_signal import Cause, Chosen
-from app.tui.signals import by_severity, health_id, ordered
+from app.tui.signals import HEALTH, by_severity, health_id, ordered
 
 HISTORY = 40
 
@@ -86,14 +86,16 @@ class Watch:
         histories = watched.histories or {}
         bad = {alert.signal: alert.severity for alert in found if alert.state != "resolved"}
         signals = ordered(watched.signals, bad)
-        chosen = next((s for s in signals if s.name == wish.signal), None)
-        well = next((one for one in health if health_id(one) == wish.signal), None)
+        asked = next((a for a in found if a.key == wish.alert), None)
+        wanted = wish.signal
+        if asked is not None:  # an alert that is looked at shows its own signal
+            wanted = asked.signal if asked.report else f"{HEALTH}{asked.project}:{asked.signal}"
+        chosen = next((s for s in signals if s.name == wanted), None)
+        well = next((one for one in health if health_id(one) == wanted), None)
         if chosen is None and well is None and signals:
             chosen = signals[0]
         name = chosen.name if chosen is not None else well.name if well is not None else ""
-        alert = next((a for a in found if a.key == wish.alert), None) or next(
-            (a for a in found if a.signal == name and a.state != "resolved"), None
-        )
+        alert = asked or next((a for a in found if a.signal == name and a.state != "resolved"), None)
         causes = self._look_into(reader, alert)
         return Body(
             projects,

@@ -7,20 +7,25 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 from app.domain.errors import TrainmasterError
 from app.domain.states import ServiceState
 from app.domain.workspace import Workspace
 from app.services import feedback, infrastructure, monitoring, runs, upkeep
-from app.services.workspaces import find_workspace, open_store, project_names
+from app.services.workspaces import find_workspace, now, open_store, project_names
 from app.store.engine import Store
+from app.store.moments import parse_utc
+from app.store.queries.infrastructure import services
 from app.watcher.arrivals import Arrivals
 from app.watcher.commits import Commits
 from app.watcher.health import HealthLooks
 
 BEAT_S = 2.0
 RECONCILE_EVERY = 3
+LISTENS_AFTER = timedelta(seconds=5)
+"""So long after its start the orchestrator has taken up the automations that were registered."""
 
 
 class Watcher:
@@ -57,12 +62,18 @@ class Watcher:
         self._step("commits", self.commits.turn)
         self._step("heal", lambda: upkeep.heal(self.store))
         self._step("submit", lambda: runs.submit_waiting(self.store, self.workspace))
-        self._step("events", lambda: monitoring.emit_waiting(self.store, self.workspace))
+        self._step("events", self._send)
         self._step("settle", lambda: feedback.settle(self.store, self.workspace))
         if self._turns % RECONCILE_EVERY == 0:
             self._step("schedule", lambda: feedback.ask_by_schedule(self.store, self.workspace))
             self._step("reconcile", lambda: runs.reconcile(self.store, self.workspace))
             self._step("report", self._tell)
+
+    def _send(self) -> None:
+        """Send decisions, once the orchestrator's automations listen: what is sent before is lost for five minutes."""
+        found = next((one for one in services(self.store.reader) if one.name == "orchestrator"), None)
+        if found is not None and found.state == ServiceState.UP and now() - parse_utc(found.since) > LISTENS_AFTER:
+            monitoring.emit_waiting(self.store, self.workspace)
 
     def _tell(self) -> None:
         """Write the watcher's row: how many projects it watches, and what is wrong with their files or with itself."""

@@ -108,9 +108,16 @@ async def test_the_likely_cause_of_the_chosen_alert_is_named(room: Room, monkeyp
         app.go("monitoring")
         await settle(pilot)
         found = text_of(app)
+        app.screen.query_one("#alerts").focus()
+        await pilot.press("down")
+        await settle(pilot)
+        below = text_of(app)
 
     assert "likely cause: source rides 90608ec45377" in found
     assert "\x1b" not in found
+    assert "temp · reference" not in found
+    assert "temp · reference" in below, "the alert that is looked at shows its own signal"
+    assert "psi of temp .27 is above .25" in below
 
 
 async def test_every_screen_hears_of_a_watcher_that_says_nothing(room: Room, store: Store) -> None:

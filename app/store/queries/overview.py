@@ -127,8 +127,8 @@ SELECT 'warning', 'feedback', p.name, i.key, i.says, i.opened_at, i.next_step, a
 FROM feedback_item i JOIN project p ON p.id = i.project_id JOIN alert a ON a.id = i.alert_id
 WHERE i.state = 'open' {p}
 UNION ALL
-SELECT 'warning', 'decision', p.name, d.key, 'a retrain is decided and waits for the orchestrator: ' || d.reason,
-  d.decided_at, 'trainmaster up', '', '', 2
+SELECT 'warning', 'decision', p.name, d.key, CASE WHEN d.emitted_at IS NULL THEN 'a retrain waits for the services: '
+  ELSE 'a retrain is on its way: ' END || d.reason, d.decided_at, 'trainmaster up', '', '', 2
 FROM decision d JOIN project p ON p.id = d.project_id WHERE d.retrain AND d.run_id IS NULL {p}
 UNION ALL
 SELECT 'critical', 'loop', p.name, d.key, d.reason, d.decided_at, 'trainmaster feedback reset --reason WHY', '', '', 1

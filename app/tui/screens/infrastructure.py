@@ -219,8 +219,12 @@ class InfrastructureScreen(PlaceScreen):
     # -- keys ----------------------------------------------------------------------------------------------------
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
-        """A run opens itself."""
+        """A run opens itself; a service tells the whole of its line, and where its log lies."""
         event.stop()
+        one = next((s for s in self.body.services if s.name == event.id), None) if self.body is not None else None
+        if one is not None and event.grid.id == "services":
+            log = self.control.workspace.logs / f"{one.name}.log"
+            self.control.say(f"{one.name} is {one.state}: {one.detail or 'nothing to tell'}; log {log}")
         if event.grid.id == "running":
             from app.tui.screens.run import RunScreen
 
@@ -304,10 +308,10 @@ def disk_forecast(free_bytes: int, written_per_day: float) -> str:
     """When the disk is full if runs go on to write as they did.
 
     >>> disk_forecast(10 << 30, float(1 << 30)), disk_forecast(10 << 30, 0.0)
-    ('runs write 1.0 GB a day: full in 10 days', 'runs have written nothing yet')
+    ('runs write 1.0 GB a day; were all of it kept: 10 days', 'runs have written nothing yet')
     """
     if written_per_day <= 0:
         return "runs have written nothing yet"
     days = free_bytes / written_per_day
     when = "more than ten years" if days > 3650 else f"{days:,.0f} days" if days >= 2 else f"{days * 24:.0f} hours"
-    return f"runs write {words.size(written_per_day)} a day: full in {when}"
+    return f"runs write {words.size(written_per_day)} a day; were all of it kept: {when}"
