@@ -23,7 +23,7 @@ from app.domain.processes import prepare
 from app.gateway.parts import REPEATED, Answered, prune, table, unpacked
 
 NICER = 10
-"""Answers come first; encoding still gets a tenth of a core that both want, some 50,000 rows a second."""
+"""Answers come first; encoding still gets a tenth of a core that both want, some 40,000 rows a second."""
 PRUNE_EVERY_S = 600.0
 log = logging.getLogger(__name__)
 
