@@ -115,12 +115,14 @@ class Grid(ScrollView, can_focus=True):
         title: str = "",
         empty: Sequence[Line] = (),
         local: bool = True,
+        sorts: bool = True,
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
         self.columns = tuple(columns)
         self.local = local
+        self.sorts = local and sorts  # else whoever gives the rows orders them, and hears `Sorted`
         self.empty = tuple(empty)
         self.choice = Choice()
         self.window = Window()
@@ -309,7 +311,7 @@ class Grid(ScrollView, can_focus=True):
         else:
             self.choice.sort, self.choice.descending = sort, True
         self.refresh()
-        if self.local:
+        if self.sorts:
             self._again()
         else:
             self.post_message(self.Sorted(self))
@@ -329,7 +331,7 @@ class Grid(ScrollView, can_focus=True):
         if self.words.strip():
             rows = [row for row in rows if _matches(self.words, _text_of(row))]
         keys = [column.key for column in self.columns]
-        if self.choice.sort in keys:
+        if self.sorts and self.choice.sort in keys:
             at = keys.index(self.choice.sort)
             rows.sort(key=lambda row: _sort_key(row, at), reverse=self.choice.descending)
         return Window.of(rows) if rows != list(window.rows) else window

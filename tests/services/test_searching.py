@@ -118,6 +118,8 @@ def test_a_killed_search_goes_on_after_its_last_finished_trial_as_if_it_had_neve
     monkeypatch.undo()
     killed = queries.experiments(store.reader)[0]
     states = [t.state for t in queries.trials(store.reader, killed.id)]
+    done = [t for t in queries.trials(store.reader, killed.id) if t.state == "completed"]
+    assert killed.best_value == max(t.value for t in done if t.value is not None), "not the best so far"
     with store.write() as session:
         for row in session.execute(select(Experiment)).scalars():
             row.feature_set_id = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -165,6 +166,13 @@ def _told(message: dict[str, Any], content: bytes, learner: Learner) -> Fitted:
     return Fitted(content, message["format"], learner.kind, message["parameters"], message["rounds"], points)
 
 
+def _end_spare() -> None:
+    """Wait for the one that is kept: what it used counts as used by this process."""
+    while _spare:
+        _spare.pop().end()
+
+
 os.register_at_fork(after_in_child=_spare.clear)
+atexit.register(_end_spare)
 
 __all__ = ["LearnerFailed", "expect", "fit_apart"]

@@ -101,20 +101,26 @@ def gain_over_folds(mine: TrialRow, theirs: TrialRow, direction: str) -> FoldGai
 
 
 EXPERIMENT = """
-SELECT e.id, e.key, p.name AS project, e.metric, e.direction, e.wanted, e.best, e.stopped, e.created_at, e.finished_at,
+SELECT e.id, e.key, p.name AS project, e.metric, e.direction, e.wanted, e.stopped, e.created_at, e.finished_at,
        f.version AS features, r.state, r.key AS last_run,
        (SELECT COUNT(*) FROM trial t WHERE t.experiment_id = e.id) AS trials,
        (SELECT COUNT(*) FROM trial t WHERE t.experiment_id = e.id AND t.state = 'completed') AS completed,
        (SELECT COUNT(*) FROM trial t WHERE t.experiment_id = e.id AND t.state = 'pruned') AS pruned,
        (SELECT COUNT(*) FROM trial t WHERE t.experiment_id = e.id AND t.state = 'failed') AS failed,
-       b.value AS best_value, b.learner AS best_learner,
+       b.number AS best, b.value AS best_value, b.learner AS best_learner,
        (SELECT t.value FROM trial t WHERE t.experiment_id = e.id AND t.number = 2) AS first_value
 FROM experiment e
 JOIN project p ON p.id = e.project_id
 JOIN feature_set f ON f.id = e.feature_set_id
 JOIN run r ON r.id = COALESCE((SELECT MAX(t.run_id) FROM trial t WHERE t.experiment_id = e.id), e.run_id)
-LEFT JOIN trial b ON b.experiment_id = e.id AND b.number = e.best
+LEFT JOIN trial b ON b.experiment_id = e.id AND b.number = COALESCE(
+    e.best, (SELECT MIN(t.number) FROM trial t WHERE t.experiment_id = e.id AND t.state = 'completed' AND t.value =
+        CASE e.direction
+        WHEN 'higher' THEN (SELECT MAX(x.value) FROM trial x WHERE x.experiment_id = e.id AND x.state = 'completed')
+        ELSE (SELECT MIN(x.value) FROM trial x WHERE x.experiment_id = e.id AND x.state = 'completed') END))
 """
+"""`best` of a search that is under way is the best so far."""
+
 
 BY_RUN = """WHERE e.key LIKE :key OR e.id IN
     (SELECT t.experiment_id FROM trial t JOIN run x ON x.id = t.run_id WHERE x.key LIKE :key)"""

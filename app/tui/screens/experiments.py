@@ -76,9 +76,8 @@ class ExperimentsScreen(PlaceScreen):
         with Horizontal(classes="row"):
             with Vertical(classes="column", id="lists"):
                 yield Grid(SEARCHES, id="searches", title="Searches", empty=none, classes="bare")
-                grid = Grid(
-                    COLUMNS, id="trials", title="Trials", empty=(line(("no trial yet", "dim")),), classes="bare"
-                )
+                empty = (line(("no trial yet", "dim")),)
+                grid = Grid(COLUMNS, id="trials", title="Trials", empty=empty, sorts=False, classes="bare")
                 grid.choice.sort = "value"
                 yield grid
             yield Panel("Trial", id="detail", classes="wide-only")
@@ -268,6 +267,7 @@ def _ordered(found: tuple[TrialRow, ...], sort: str, descending: bool, direction
         "value": lambda one: None if one.value is None or one.state == "pruned" else sign * one.value,
         "rounds": lambda one: None if one.rounds is None else float(one.rounds),
         "took": lambda one: one.duration_s,
+        "error": lambda one: one.standard_error,
     }
     if sort in ("learner", "state"):
         return sorted(found, key=lambda one: (getattr(one, sort), one.number), reverse=descending)

@@ -89,8 +89,10 @@ def _fresh(store: Store) -> str:
         assert run.id is not None
         ledger.log_metrics(session, run.id, {"loss": 0.1})
         ledger.log_points(session, run.id, "loss", [(1, 0.2), (2, 0.1)])
-        admitted = {"decision": "admitted", "needs_bytes": 1, "free_bytes": 2, "total_bytes": 2, "says": ""}
-        session.add(Admission(run_id=run.id, decided_at=BEGIN, **admitted))  # every training has one
+        room = Admission(
+            run_id=run.id, decision="admitted", needs_bytes=1, free_bytes=2, total_bytes=2, says="", decided_at=BEGIN
+        )
+        session.add(room)  # every training has one
         return run.key
 
 
