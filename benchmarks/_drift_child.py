@@ -26,11 +26,11 @@ def keep_profile(reference: str, out: str) -> None:
     columns = []
     for name in frame:
         if pd.api.types.is_numeric_dtype(frame[name]):
-            columns.append(Column(name, frame[name].to_numpy(float, na_value=np.nan)))
+            columns.append(Column(str(name), frame[name].to_numpy(float, na_value=np.nan)))
         else:
             codes, words = pd.factorize(frame[name])
             places = np.where(codes < 0, np.nan, codes.astype(float))
-            columns.append(Column(name, places, tuple(str(word) for word in words)))
+            columns.append(Column(str(name), places, tuple(str(word) for word in words)))
     nothing = np.empty(0)
     Path(out).write_bytes(
         canonical_json(reference_profile(Task.REGRESSION, columns, None, Judged(nothing, nothing, nothing))).encode()

@@ -20,7 +20,7 @@ from benchmarks.peers import FOLDER, python_of
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = int(os.environ.get("BENCH_ROWS", "1000000"))
 """Rows of the window and of the reference; fewer for a quick look."""
-PEER_S = float(os.environ.get("BENCH_PEER_S", "1200"))
+PEER_S = float(os.environ.get("BENCH_PEER_S", "480"))
 """So long a peer may take; Evidently took 385 s on two cores with nothing beside it."""
 NUMBERS, CATEGORIES = 40, 10
 

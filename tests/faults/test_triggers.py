@@ -14,6 +14,7 @@ import pytest
 
 from app.domain.workspace import Workspace
 from tests.monthly import FEATURES, PROJECT, PROJECT_TOML, Month, bring, write_project
+from tests.watcher.stopping import stop_between_writes
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1500)]
 MANY, HEARTBEAT_S = 100, 10
@@ -150,7 +151,7 @@ def test_a_trigger_starts_one_retrain_that_records_its_cause(
 
 def test_a_monitor_that_is_stopped_is_a_stale_alarm_that_ends_when_it_goes_on(shell: Shell) -> None:
     (watcher,) = [one for one in shell.tm("status") if one["service"] == "watcher"]
-    os.kill(watcher["pid"], signal.SIGSTOP)
+    stop_between_writes(watcher["pid"], shell.workspace)
 
     def alarm(state: str) -> list[dict[str, Any]]:
         found = shell.tm("alerts", "ls", "--all")

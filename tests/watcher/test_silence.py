@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from app.domain.errors import Busy
 from app.domain.workspace import Workspace
 from app.services import infrastructure
 from app.services.workspaces import now
@@ -17,6 +16,7 @@ from app.store.engine import Store
 from app.store.queries.alerts import alerts
 from app.store.queries.health import health_signals, heartbeats
 from app.watcher.supervisor import Supervisor
+from tests.watcher.stopping import stop_between_writes
 
 HEARTBEAT_S = 7
 
@@ -28,26 +28,13 @@ def until(condition: Callable[[], object], limit_s: float = 90) -> None:
         time.sleep(0.2)
 
 
-def stop_between_writes(process: "subprocess.Popen[bytes]", store: Store) -> None:
-    """Stop a process while it does not hold the store: nobody could write an alarm then."""
-    for _ in range(5):
-        os.kill(process.pid, signal.SIGSTOP)
-        try:
-            with store.write():
-                return
-        except Busy:
-            os.kill(process.pid, signal.SIGCONT)
-            time.sleep(0.3)
-    raise AssertionError("it always holds the store")
-
-
 @pytest.fixture
 def watcher(workspace: Workspace, store: Store) -> Iterator[subprocess.Popen[bytes]]:
     """A watcher of its own process, with a short patience for silence."""
     workspace.marker.write_text(f"[alerts.health]\nheartbeat_s = {HEARTBEAT_S}\n")
     started = subprocess.Popen([sys.executable, "-m", "app.watcher.loop", "--workspace", str(workspace.root)])
     try:
-        until(lambda: heartbeats(store.reader, now()))
+        until(lambda: heartbeats(store.reader, now()) and health_signals(store.reader))
         yield started
     finally:
         started.kill()
@@ -60,7 +47,7 @@ def test_a_stopped_watcher_is_an_alarm_by_the_supervisor_and_in_status_and_ends_
 ) -> None:
     supervisor = Supervisor(workspace, store)
     looked = {row.name for row in health_signals(store.reader)}
-    stop_between_writes(watcher, store)
+    stop_between_writes(watcher.pid, workspace)
 
     def raised() -> bool:
         supervisor._listen()

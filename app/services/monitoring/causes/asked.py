@@ -15,7 +15,7 @@ _KINDS = {
     "missing": frozenset({What.MISSING, What.KIND, What.COLUMNS, What.TIMES}),
     "new_categories": frozenset({What.WORDS, What.KIND}),
     "share": frozenset({What.WORDS, What.KIND, What.STILL}),
-    "range": frozenset({What.NUMBERS, What.KIND}),
+    "range": frozenset({What.NUMBERS, What.KIND, What.TIMES}),
     **dict.fromkeys(("psi", "js", "ks", "wasserstein", "chi2"), _VALUES),
     "duplicates": frozenset({What.DUPLICATES, What.REPEATED, What.ROWS, What.TIMES}),
     "label_coverage": frozenset({What.MISSING, What.ROWS, What.TIMES, What.QUARANTINE}),
