@@ -141,7 +141,7 @@ class SqliteOnline:
                 one, bound = plan.one, ((at, (key, *moment)) for at, key in enumerate(keys))
                 rows = [(at, *row) for at, each in bound for row in connection.execute(one, each)]
             else:
-                rows = connection.execute(plan.many, (*moment, document)).fetchall()
+                rows = connection.execute(plan.many, (document, *moment)).fetchall()
         except sqlite3.Error as error:
             if self._forgets(error):
                 raise _Stale from None
@@ -168,8 +168,8 @@ class SqliteOnline:
         )
         if about.is_history:
             one += " AND event_us <= ? ORDER BY event_us DESC LIMIT 1"
-            newest = f"(SELECT max(event_us) FROM {table} s WHERE s.key = j.value AND s.event_us <= ?1)"  # noqa: S608
-            many = many.replace("json_each(?)", "json_each(?2)") + f" AND r.event_us = {newest}"
+            newest = f"(SELECT max(event_us) FROM {table} s WHERE s.key = j.value AND s.event_us <= ?)"  # noqa: S608
+            many += f" AND r.event_us = {newest}"
         plan = _Plan(about, table, one, many)
         self._plans[project, view] = plan
         return plan
