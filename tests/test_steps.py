@@ -549,12 +549,17 @@ def test_16_a_killed_search_goes_on_after_its_last_finished_trial_and_a_nan_is_n
     (shell.project / "project.toml").write_text(TOML + SEARCH)
     command = [sys.executable, "-m", "app.main", "train", "search"]
     process = subprocess.Popen(
-        command, cwd=shell.folder, env=environment(), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        cwd=shell.folder,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     while len(trials_of(shell)) < 4:
         assert process.poll() is None
         time.sleep(0.1)
-    process.kill()
+    os.killpg(process.pid, signal.SIGKILL)  # the command and the run, which is a process of its own
     process.wait()
     key = shell.tm("experiments", "ls")[0]["key"]
     finished = [one for one in trials_of(shell) if one["state"] not in ("running", "lost")]
