@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.learning.metrics import Weighted
+from app.learning.metrics import Scorer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,20 +119,28 @@ class Resamples:
     def weights(self, rows: Codes | None = None) -> Iterator[Counts]:
         """How often each row is drawn, as uint8 matrices of (some resamples, rows), in order."""
         codes = self.codes if rows is None else self.codes[rows]
-        step = max(1, MOST_NUMBERS // max(len(codes), 1))
-        for start in range(0, self.count, step):
-            yield np.take(self.counts[start : start + step], codes, axis=1)
+        for counts in self._some(len(codes)):
+            yield np.take(counts, codes, axis=1)
 
-    def ask(self, scorers: Mapping[str, Weighted], rows: Codes | None = None) -> dict[str, dict[str, Floats]]:
+    def ask(self, scorers: Mapping[str, Scorer], rows: Codes | None = None) -> dict[str, dict[str, Floats]]:
         """Every metric of every scorer over all draws; paired, because the draws are shared."""
         if self.refusal:
             return {name: {} for name in scorers}
+        codes = self.codes if rows is None else self.codes[rows]
+        few = self.blocks <= self.count  # then sums of blocks, made once, are less work than weights of rows
+        asks = {name: one.of_blocks(codes, self.blocks) for name, one in scorers.items()} if few else scorers
         parts: dict[str, dict[str, list[Floats]]] = {name: {} for name in scorers}
-        for weights in self.weights(rows):
-            for name, ask in scorers.items():
+        for weights in self._some(len(codes)) if few else self.weights(rows):
+            for name, ask in asks.items():
                 for key, values in ask(weights).items():
                     parts[name].setdefault(key, []).append(values)
         return {name: {key: np.concatenate(values) for key, values in found.items()} for name, found in parts.items()}
+
+    def _some(self, rows: int) -> Iterator[Counts]:
+        """The counts, so many draws at a time that the weights of these rows stay small."""
+        step = max(1, MOST_NUMBERS // max(rows, 1))
+        for start in range(0, self.count, step):
+            yield self.counts[start : start + step]
 
 
 def interval_of(draws: Floats, *, level: float = LEVEL) -> Interval | Unknown:

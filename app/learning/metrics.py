@@ -3,21 +3,87 @@
 A weighting is a row of a (resamples, rows) matrix: float64, or uint8 counts, which are summed in float32 (exact to 16
 million rows drawn). Every metric then is an array with one number a resample. NaN stands for "has no meaning here" (a
 class is absent) inside this room only; `evaluate` turns it into a reason in words.
+
+Where rows are drawn in few blocks (`Scorer.of_blocks`), sums are made once a block, and a resample weighs those.
 """
 
 from collections.abc import Callable
-from typing import Any
+from functools import cached_property
+from typing import Any, Protocol, Self
 
 import numpy as np
 
 from app.domain.problem import Task
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
+Codes = np.ndarray[Any, np.dtype[np.int64]]
 Weights = np.ndarray[Any, Any]
-Weighted = Callable[[Weights], dict[str, Floats]]
+Finish = Callable[[Floats], dict[str, Floats]]
 CLIP = 1e-15
 BINS = 15
 """Bins of equal width for the calibration error, as in Guo et al. 2017."""
+
+
+class Scorer:
+    """Metrics by name, for a matrix of weights: one number a resample and metric.
+
+    >>> ask = scorer(Task.BINARY, np.array([0.0, 1.0]), np.array([0.2, 0.9]), only="auc")
+    >>> ask(np.ones((1, 2)))
+    {'auc': array([1.])}
+    """
+
+    def __init__(self, names: tuple[str, ...], means: "Means | None", ranks: "Ranked | None" = None) -> None:
+        self._names, self._means, self._ranks = names, means, ranks
+
+    def __call__(self, weights: Weights) -> dict[str, Floats]:
+        """Every metric for each row of weights."""
+        found = {} if self._means is None else self._means(weights)
+        if self._ranks is not None:
+            for name, ask in (("auc", self._ranks.auc), ("average_precision", self._ranks.average_precision)):
+                if name in self._names:
+                    found[name] = ask(weights)
+        return {name: found[name] for name in self._names}
+
+    def of_blocks(self, codes: Codes, blocks: int) -> "Scorer":
+        """The same metrics for weights of (resamples, blocks); `codes` is the block of each row."""
+        means = None if self._means is None else self._means.of_blocks(codes, blocks)
+        ranks = RanksOfBlocks(self._ranks, codes, blocks) if isinstance(self._ranks, Ranks) else None
+        return Scorer(self._names, means, ranks)
+
+
+class Means:
+    """Metrics that are functions of weighted means: `sums` is (rows, columns), `sizes` the rows behind each (or 1)."""
+
+    def __init__(self, sums: Floats, finish: Finish, sizes: Floats | None = None) -> None:
+        self._sums, self._sizes, self._finish = sums, sizes, finish
+
+    def __call__(self, weights: Weights) -> dict[str, Floats]:
+        """The metrics of each weighting."""
+        if self._sizes is None:
+            kind = _kind(weights)
+            sums, sizes = weights.astype(kind) @ self._sums.astype(kind), weights.sum(axis=1, dtype=np.float64)
+        else:
+            sums, sizes = weights.astype(np.float64) @ self._sums, weights.astype(np.float64) @ self._sizes
+        return self._finish(_share(sums.T.astype(np.float64), sizes))
+
+    def of_blocks(self, codes: Codes, blocks: int) -> Self:
+        """The same metrics from the sums of blocks."""
+        sums = np.zeros((blocks, self._sums.shape[1]))
+        for at, column in enumerate(self._sums.T):
+            sums[:, at] = np.bincount(codes, column, blocks)
+        return type(self)(sums, self._finish, np.bincount(codes, minlength=blocks).astype(np.float64))
+
+
+class Ranked(Protocol):
+    """What an order of scores can say of weightings."""
+
+    def auc(self, weights: Weights) -> Floats:
+        """The area under the ROC curve of each weighting."""
+        ...
+
+    def average_precision(self, weights: Weights) -> Floats:
+        """The average precision of each weighting."""
+        ...
 
 
 def auc(truth: Floats, score: Floats) -> float:
@@ -33,148 +99,152 @@ class Ranks:
     """Scores sorted once, so that each weighting costs one running sum."""
 
     def __init__(self, truth: Floats, score: Floats) -> None:
-        positive = truth == 1
-        self._ones, self._zeros = np.flatnonzero(positive), np.flatnonzero(~positive)
-        self._zeros = self._zeros[np.argsort(score[self._zeros], kind="stable")]
-        below = score[self._zeros]
-        self._left = np.searchsorted(below, score[self._ones], side="left")
-        self._right = np.searchsorted(below, score[self._ones], side="right")
-        self._tied = not np.array_equal(self._left, self._right)
-        self._down = np.argsort(-score, kind="stable")
-        if len(self._ones) == 0:
-            return
-        ordered = score[self._down]
-        ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
-        hit = positive[self._down]
-        self._ones_down = self._down[hit]  # the positive rows, highest score first
-        self._taken_at = ends[np.searchsorted(ends, np.flatnonzero(hit))]  # the last row of the same score
-        self._hits_at = np.cumsum(hit)[self._taken_at] - 1
+        self._positive, self._score = truth == 1, score
+        self.ones, zeros = np.flatnonzero(self._positive), np.flatnonzero(~self._positive)
+        self.zeros = zeros[np.argsort(score[zeros], kind="stable")]  # the lowest score first
+        below = score[self.zeros]
+        self.left = np.searchsorted(below, score[self.ones], side="left")
+        self.right = np.searchsorted(below, score[self.ones], side="right")
+        self.tied = not np.array_equal(self.left, self.right)
 
     def auc(self, weights: Weights) -> Floats:
         """The area of each weighting: weighted pairs in the right order, by a running sum over the negative rows."""
         kind = _kind(weights)
-        ones = np.take(weights, self._ones, axis=1).astype(kind)
-        below = np.zeros((len(weights), len(self._zeros) + 1), dtype=kind)
-        np.cumsum(np.take(weights, self._zeros, axis=1), axis=1, dtype=kind, out=below[:, 1:])
-        left = np.take(below, self._left, axis=1)
-        middle = (left + np.take(below, self._right, axis=1)) / 2 if self._tied else left
+        ones = np.take(weights, self.ones, axis=1).astype(kind)
+        below = np.zeros((len(weights), len(self.zeros) + 1), dtype=kind)
+        np.cumsum(np.take(weights, self.zeros, axis=1), axis=1, dtype=kind, out=below[:, 1:])
+        left = np.take(below, self.left, axis=1)
+        middle = (left + np.take(below, self.right, axis=1)) / 2 if self.tied else left
         right = np.einsum("ij,ij->i", ones, middle, dtype=np.float64)
         return _share(right, ones.sum(axis=1, dtype=np.float64) * below[:, -1])
 
+    @cached_property
+    def _descent(self) -> tuple[Codes, Codes, Codes, Codes]:
+        """All rows and the positive ones, the highest score first; of each positive one, where its score ends."""
+        down = np.argsort(-self._score, kind="stable")
+        ordered, hit = self._score[down], self._positive[down]
+        ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+        taken_at = ends[np.searchsorted(ends, np.flatnonzero(hit))]  # the last row of the same score
+        return down, down[hit], taken_at, np.cumsum(hit)[taken_at] - 1
+
     def average_precision(self, weights: Weights) -> Floats:
         """The mean of precision over recall's steps, without interpolation; NaN without a positive row."""
-        if len(self._ones) == 0:
+        if len(self.ones) == 0:
             return np.full(len(weights), np.nan)
         kind = _kind(weights)
-        taken = np.cumsum(np.take(weights, self._down, axis=1), axis=1, dtype=kind)
-        ones = np.take(weights, self._ones_down, axis=1).astype(kind)
+        down, ones_down, taken_at, hits_at = self._descent
+        taken = np.cumsum(np.take(weights, down, axis=1), axis=1, dtype=kind)
+        ones = np.take(weights, ones_down, axis=1).astype(kind)
         hits = np.cumsum(ones, axis=1)
-        precision = np.take(hits, self._hits_at, axis=1)
-        np.divide(precision, np.maximum(np.take(taken, self._taken_at, axis=1), 1e-30), out=precision)
+        precision = np.take(hits, hits_at, axis=1)
+        np.divide(precision, np.maximum(np.take(taken, taken_at, axis=1), 1e-30), out=precision)
         return _share(np.einsum("ij,ij->i", ones, precision, dtype=np.float64), hits[:, -1].astype(np.float64))
 
 
-class Bins:
-    """Rows by the bin of their confidence, for the calibration error."""
+class RanksOfBlocks:
+    """How often a positive row of one block is above a negative row of another, counted once for all weightings."""
 
-    def __init__(self, happened: Floats, confidence: Floats) -> None:
-        place = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
-        self._gaps = np.zeros((len(place), BINS))
-        self._gaps[np.arange(len(place)), place] = happened - confidence
+    def __init__(self, ranks: Ranks, codes: Codes, blocks: int) -> None:
+        self._ranks, self._codes = ranks, codes
+        ones, zeros = codes[ranks.ones], codes[ranks.zeros]
+        self._ones = np.bincount(ones, minlength=blocks).astype(np.float64)
+        self._zeros = np.bincount(zeros, minlength=blocks).astype(np.float64)
+        self._pairs = np.zeros((blocks, blocks))
+        below = np.zeros(len(zeros) + 1)
+        for block in np.flatnonzero(self._zeros):
+            np.cumsum(zeros == block, out=below[1:])
+            middle = (below[ranks.left] + below[ranks.right]) / 2 if ranks.tied else below[ranks.left]
+            self._pairs[:, block] = np.bincount(ones, middle, blocks)
 
-    def ece(self, weights: Weights) -> Floats:
-        """Expected calibration error: the mean over bins of |observed - predicted|, weighted by their rows.
+    def auc(self, weights: Weights) -> Floats:
+        """The area of each weighting of blocks; the sums are exact."""
+        each = weights.astype(np.float64)
+        right = np.einsum("ij,ij->i", each @ self._pairs, each)
+        return _share(right, (each @ self._ones) * (each @ self._zeros))
 
-        Naeini, Cooper and Hauskrecht 2015 (AAAI, "Obtaining well calibrated probabilities using Bayesian binning"),
-        with 15 bins of equal width (Guo et al. 2017, arXiv 1706.04599).
-        """
-        kind = _kind(weights)
-        gaps = weights.astype(kind) @ self._gaps.astype(kind)
-        return _share(np.abs(gaps).sum(axis=1), weights.sum(axis=1, dtype=np.float64))
+    def average_precision(self, weights: Weights) -> Floats:
+        """The average precision of each weighting of blocks, which needs every row's own."""
+        return self._ranks.average_precision(np.take(weights, self._codes, axis=1))
 
 
 def scorer(
     task: Task, truth: Floats, predicted: Floats, *, quantile: float | None = None, only: str | None = None
-) -> Weighted:
-    """A function that gives every metric of a task (or `only` one) for a (resamples, rows) matrix of weights.
+) -> Scorer:
+    """Every metric of a task (or `only` one) for weightings of these rows.
 
-    >>> ask = scorer(Task.BINARY, np.array([0.0, 1.0]), np.array([0.2, 0.9]), only="auc")
-    >>> ask(np.ones((1, 2)))
-    {'auc': array([1.])}
+    >>> scorer(Task.REGRESSION, np.array([0.0, 1.0]), np.array([0.0, 3.0]), only="mae")(np.array([[1, 1], [3, 1]]))
+    {'mae': array([1. , 0.5])}
     """
     match task:
         case Task.BINARY:
             return _binary(truth, predicted, only)
         case Task.MULTICLASS:
-            return _only(_multiclass(truth, predicted), only)
+            return _multiclass(truth, predicted, only)
         case Task.REGRESSION:
-            return _only(_regression(truth, predicted, quantile), only)
+            return _regression(truth, predicted, quantile, only)
 
 
-def _only(ask: Weighted, only: str | None) -> Weighted:
-    return ask if only is None else lambda weights: {only: ask(weights)[only]}
-
-
-def _binary(truth: Floats, predicted: Floats, only: str | None) -> Weighted:
-    ranks, bins = Ranks(truth, predicted), Bins(truth, predicted)
+def _binary(truth: Floats, predicted: Floats, only: str | None) -> Scorer:
+    names = ("auc", "log_loss", "accuracy", "average_precision", "brier", "ece") if only is None else (only,)
+    ranks = Ranks(truth, predicted) if {"auc", "average_precision"} & set(names) else None
+    if not {"log_loss", "accuracy", "brier", "ece"} & set(names):
+        return Scorer(names, None, ranks)
     chosen = np.where(truth == 1, predicted, 1 - predicted)
-    losses = np.column_stack([_surprise(chosen), (predicted - truth) ** 2, (predicted >= 0.5) == (truth == 1)])
-    each: dict[str, Callable[[Weights], Floats]] = {
-        "auc": ranks.auc,
-        "log_loss": lambda weights: _means(weights, losses[:, :1])[0],
-        "accuracy": lambda weights: _means(weights, losses[:, 2:])[0],
-        "average_precision": ranks.average_precision,
-        "brier": lambda weights: _means(weights, losses[:, 1:2])[0],
-        "ece": bins.ece,
-    }
-    return lambda weights: {name: ask(weights) for name, ask in each.items() if only in (None, name)}
+    hit, squares = (predicted >= 0.5) == (truth == 1), (predicted - truth) ** 2
+    return Scorer(names, _of_classes(_surprise(chosen), hit, squares, _gaps(truth, predicted)), ranks)
 
 
-def _multiclass(truth: Floats, predicted: Floats) -> Weighted:
-    places = truth.astype(np.int64)
-    rows = np.arange(len(truth))
+def _multiclass(truth: Floats, predicted: Floats, only: str | None) -> Scorer:
+    names = ("log_loss", "accuracy", "brier", "ece") if only is None else (only,)
+    places, rows = truth.astype(np.int64), np.arange(len(truth))
     best = predicted.argmax(axis=1)
     hit = (best == truth).astype(np.float64)
     squares = (predicted**2).sum(axis=1) - 2 * predicted[rows, places] + 1
-    losses = np.column_stack([_surprise(predicted[rows, places]), hit, squares])
-    bins = Bins(hit, predicted[rows, best])
-
-    def ask(weights: Weights) -> dict[str, Floats]:
-        means = _means(weights, losses)
-        return {"log_loss": means[0], "accuracy": means[1], "brier": means[2], "ece": bins.ece(weights)}
-
-    return ask
+    gaps = _gaps(hit, predicted[rows, best])
+    return Scorer(names, _of_classes(_surprise(predicted[rows, places]), hit, squares, gaps))
 
 
-def _regression(truth: Floats, predicted: Floats, quantile: float | None) -> Weighted:
+def _of_classes(surprise: Floats, hit: Any, squares: Floats, gaps: Floats) -> Means:
+    def finish(means: Floats) -> dict[str, Floats]:
+        return {"log_loss": means[0], "accuracy": means[1], "brier": means[2], "ece": np.abs(means[3:]).sum(axis=0)}
+
+    return Means(np.column_stack([surprise, hit, squares, gaps]), finish)
+
+
+def _gaps(happened: Floats, confidence: Floats) -> Floats:
+    """What was observed less what was predicted, in the column of the row's bin of confidence.
+
+    The expected calibration error is the sum of these columns' absolute means: the mean over bins of |observed -
+    predicted|, weighted by their rows (Naeini, Cooper and Hauskrecht 2015, AAAI, "Obtaining well calibrated
+    probabilities using Bayesian binning"), with 15 bins of equal width (Guo et al. 2017, arXiv 1706.04599).
+    """
+    gaps = np.zeros((len(confidence), BINS))
+    place = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    gaps[np.arange(len(place)), place] = happened - confidence
+    return gaps
+
+
+def _regression(truth: Floats, predicted: Floats, quantile: float | None, only: str | None) -> Scorer:
+    names = ("rmse", "mae", "r2") if quantile is None else ("pinball", "rmse", "mae", "r2", "coverage")
     error = truth - predicted
     middle = truth.mean() if len(truth) else 0.0  # squares around it do not lose digits
     columns = [error**2, np.abs(error), (truth - middle) ** 2, truth - middle]
     if quantile is not None:
         columns += [np.maximum(quantile * error, (quantile - 1) * error), truth <= predicted]
-    losses = np.column_stack(columns)
     constant = len(truth) > 0 and truth.min() == truth.max()
 
-    def ask(weights: Weights) -> dict[str, Floats]:
-        means = _means(weights, losses)
+    def finish(means: Floats) -> dict[str, Floats]:
         spread = np.maximum(means[2] - means[3] ** 2, 0.0)
         spread = np.zeros_like(spread) if constant else spread
-        found = {} if quantile is None else {"pinball": means[4]}
-        found |= {"rmse": np.sqrt(means[0]), "mae": means[1], "r2": 1 - _share(means[0], spread)}
-        return found if quantile is None else {**found, "coverage": means[5]}
+        found = {"rmse": np.sqrt(means[0]), "mae": means[1], "r2": 1 - _share(means[0], spread)}
+        return found if quantile is None else {**found, "pinball": means[4], "coverage": means[5]}
 
-    return ask
+    return Scorer(names if only is None else (only,), Means(np.column_stack(columns), finish))
 
 
 def _surprise(chances: Floats) -> Floats:
     """Log loss of each row; a chance of 0 counts as 1e-15."""
     return np.asarray(-np.log(np.clip(chances, CLIP, 1.0)))
-
-
-def _means(weights: Weights, losses: Floats) -> Floats:
-    kind = _kind(weights)
-    sums = (weights.astype(kind) @ losses.astype(kind)).T.astype(np.float64)
-    return np.asarray(_share(sums, weights.sum(axis=1, dtype=np.float64)))
 
 
 def _kind(weights: Weights) -> Any:
@@ -186,4 +256,4 @@ def _share(part: Any, whole: Any) -> Floats:
     return out
 
 
-__all__ = ["BINS", "Bins", "Ranks", "auc", "scorer"]
+__all__ = ["BINS", "Ranks", "Scorer", "auc", "scorer"]

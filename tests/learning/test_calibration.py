@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from app.domain.errors import BadInput, Damaged
 from app.domain.problem import Task
 from app.learning.calibration import Calibration, Curve, fit_calibration
-from app.learning.metrics import Bins
+from app.learning.metrics import scorer
 from app.learning.reliability import reliability
 from app.learning.standalone import curve_at
 
@@ -21,7 +21,7 @@ BOASTS = HONEST**3 / (HONEST**3 + (1 - HONEST) ** 3)
 
 def error(scores: Any) -> float:
     """The calibration error on the second half, which no curve was fitted on."""
-    return float(Bins(TRUTH[3000:], np.asarray(scores)).ece(np.ones((1, 3000)))[0])
+    return float(scorer(Task.BINARY, TRUTH[3000:], np.asarray(scores), only="ece")(np.ones((1, 3000)))["ece"][0])
 
 
 @pytest.mark.parametrize("method", ["isotonic", "sigmoid"])

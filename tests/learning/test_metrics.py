@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.problem import METRICS_OF, Direction, MetricName, Task
-from app.learning.metrics import BINS, Bins, Ranks, scorer
+from app.learning.metrics import BINS, Ranks, scorer
 
 CLOSE = 1e-12
 
@@ -85,7 +85,9 @@ def test_the_calibration_error_is_the_formula_of_guo_et_al() -> None:
         rows = (score >= low) & (score < low + 1 / BINS)
         wanted += rows.sum() / 500 * abs(truth[rows].mean() - score[rows].mean()) if rows.any() else 0.0
 
-    assert Bins(truth, score).ece(np.ones((1, 500)))[0] == pytest.approx(wanted, abs=CLOSE)
+    found = scorer(Task.BINARY, truth, score, only="ece")(np.ones((1, 500)))
+
+    assert found["ece"][0] == pytest.approx(wanted, abs=CLOSE)
 
 
 @given(weighted())
@@ -100,6 +102,26 @@ def test_many_weightings_at_once_in_bytes_give_what_each_gives_alone(rows: tuple
         alone = scorer(Task.BINARY, truth, score)(one[None])
         for name, values in at_once.items():
             assert values[place] == pytest.approx(alone[name][0], rel=2e-5, abs=2e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(weighted(), st.integers(1, 9))
+def test_blocks_of_rows_give_what_their_rows_give(rows: tuple[Any, Any, Any], blocks: int) -> None:
+    truth, score, _ = rows
+    generator = np.random.default_rng(len(truth))
+    codes = generator.integers(0, blocks, len(truth))
+    counts = generator.integers(0, 3, (4, blocks)).astype(np.uint8)
+    asks = [
+        scorer(Task.BINARY, truth, score),
+        scorer(Task.MULTICLASS, truth, np.column_stack([1 - score, score])),
+        scorer(Task.REGRESSION, 1e6 + truth, 1e6 + score, quantile=0.9),
+    ]
+
+    for ask in asks:
+        of_rows, of_blocks = ask(counts[:, codes].astype(np.float64)), ask.of_blocks(codes, blocks)(counts)
+        for name, values in of_rows.items():
+            close = 1e-6 if name == "average_precision" else 1e-9  # whose rows are summed in float32
+            assert of_blocks[name] == pytest.approx(values, rel=close, abs=close, nan_ok=True)
 
 
 def test_an_absent_class_has_no_auc_and_no_precision() -> None:

@@ -17,7 +17,7 @@ from app.store import ledger
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.learning.metrics import Weighted
+    from app.learning.metrics import Scorer
     from app.learning.verdict import Verdict
 
 
@@ -114,7 +114,7 @@ def metrics_of(done: Ablated) -> dict[str, float]:
     return keyed
 
 
-def _fit(task: TaskContext, divided: Divided, kept: Sequence[int] | None) -> tuple[Weighted, float, float]:
+def _fit(task: TaskContext, divided: Divided, kept: Sequence[int] | None) -> tuple[Scorer, float, float]:
     """A scorer of the test rows, the seconds of the fit, and the metric."""
     import numpy as np
 
