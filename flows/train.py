@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from app.services import experiments
 from app.services.admission import admit
-from app.services.experiments import Divided, Evaluated, Pulled, Registered
+from app.services.experiments import Divided, Evaluated, Learned, Pulled, Registered
 from app.services.running import RunContext, TaskContext
 from flows.harness import flow, main, stage
-
-if TYPE_CHECKING:
-    from app.learning.learners import Fitted
 
 
 @stage("pull")
@@ -28,21 +23,21 @@ def split(task: TaskContext, pulled: Pulled) -> Divided:
 
 
 @stage("fit")
-def fit(task: TaskContext, divided: Divided) -> Fitted:
+def fit(task: TaskContext, pulled: Pulled, divided: Divided) -> Learned:
     """The trees."""
-    return experiments.fit(task, divided)
+    return experiments.fit(task, pulled, divided)
 
 
 @stage("evaluate")
-def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted) -> Evaluated:
+def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, learned: Learned) -> Evaluated:
     """Model, baseline and production on the same rows."""
-    return experiments.evaluate(task, pulled, divided, fitted)
+    return experiments.evaluate(task, pulled, divided, learned)
 
 
 @stage("register")
-def register(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted, evaluated: Evaluated) -> Registered:
+def register(task: TaskContext, pulled: Pulled, divided: Divided, learned: Learned, evaluated: Evaluated) -> Registered:
     """The version with everything it came from."""
-    return experiments.register(task, pulled, divided, fitted, evaluated)
+    return experiments.register(task, pulled, divided, learned, evaluated)
 
 
 @flow("train", stages=5, on_start=admit)
@@ -50,9 +45,9 @@ def train(run: RunContext) -> dict[str, object]:
     """Train on the pinned features and register a version."""
     pulled = pull(run)
     divided = split(run, pulled)
-    fitted = fit(run, divided)
-    evaluated = evaluate(run, pulled, divided, fitted)
-    done = register(run, pulled, divided, fitted, evaluated)
+    learned = fit(run, pulled, divided)
+    evaluated = evaluate(run, pulled, divided, learned)
+    done = register(run, pulled, divided, learned, evaluated)
     return {
         "model": f"{done.model}/{done.version}",
         "digest": done.digest,

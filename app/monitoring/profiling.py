@@ -48,16 +48,17 @@ def number_profile(values: Numbers) -> dict[str, object]:
     >>> number_profile(np.array([1.0, 2.0, np.nan, np.nan]))["missing"]
     0.5
     """
-    present = values[np.isfinite(values)]
+    present = np.sort(values[np.isfinite(values)])
     edges = np.unique(np.quantile(present, DECILES)) if len(present) else np.empty(0)
     total = max(len(values), 1)
-    counts = np.bincount(np.searchsorted(edges, present, side="right"), minlength=len(edges) + 1)
+    under = np.searchsorted(present, edges, side="left")
+    counts = np.diff(under, prepend=0, append=len(present))
     return {
         "kind": "number",
         "edges": edges.tolist(),
         "shares": (counts / total).tolist(),
         "missing": float(1 - len(present) / total),
-        "sketch": sketch_of(values).as_json(),
+        "sketch": sketch_of(present).as_json(),
     }
 
 
@@ -77,39 +78,44 @@ def category_profile(codes: Numbers, categories: tuple[str, ...]) -> dict[str, o
     }
 
 
-def reference_profile(
-    task: Task,
-    columns: Sequence[Column],
-    times: Whole | None,
-    judged: Judged,
-    *,
-    naive: Sequence[float] = (),
-    fit: Fit | None = None,
-) -> dict[str, object]:
-    """The reference: features over the training rows (at `times`, nanoseconds), score and estimate over the test rows.
-
-    `naive` is what the naive baseline answers: the share of each class, or a number.
-    """
+def features_profile(columns: Sequence[Column], times: Whole | None, *, fit: Fit | None = None) -> dict[str, object]:
+    """What the reference says of the training rows (at `times`, nanoseconds), whatever model is fitted on them."""
     features = {
         column.name: number_profile(column.values)
         if column.words is None
         else category_profile(column.values, column.words)
         for column in columns
     }
-    score = number_profile(judged.score)
     rows = len(columns[0].values) if columns else 0
-    calibrations = _calibrations(columns, features, times, judged, score)
-    still = still_columns(columns, calibrations["calibration"])
+    calibration = None
+    if times is not None:
+        calibration = calibrate([(column, _bins(column, features[column.name])) for column in columns], times)
+    still = still_columns(columns, calibration)
     return {
         "features": features,
-        "score": {name: score[name] for name in ("edges", "shares", "missing", "sketch")},
         "rows": rows,
-        "test_rows": len(judged.score),
-        "naive": list(naive),
-        **{name: one.as_json() if one is not None else None for name, one in calibrations.items()},
-        "estimate": _estimate(task, judged).as_json(),
+        "calibration": calibration.as_json() if calibration is not None else None,
         "sample": _sample(still, times, rows, fit).as_json() if still else None,
     }
+
+
+def exam_profile(task: Task, judged: Judged, *, naive: Sequence[float] = ()) -> dict[str, object]:
+    """What the reference says of the test rows: their scores, and what an estimate of quality needs.
+
+    `naive` is what the naive baseline answers: the share of each class, or a number.
+    """
+    score = number_profile(judged.score)
+    found: dict[str, object] = {
+        "score": {name: score[name] for name in ("edges", "shares", "missing", "sketch")},
+        "test_rows": len(judged.score),
+        "naive": list(naive),
+        "estimate": _estimate(task, judged).as_json(),
+    }
+    if judged.times is not None and judged.out_of_time:
+        column = Column("score", judged.score)
+        calibration = calibrate([(column, _bins(column, score))], judged.times)
+        found["score_calibration"] = calibration.as_json() if calibration is not None else None
+    return found
 
 
 def still_columns(columns: Sequence[Column], calibration: Calibration | None) -> list[Column]:
@@ -122,23 +128,6 @@ def still_columns(columns: Sequence[Column], calibration: Calibration | None) ->
         return list(columns)
     apart = calibration.levels[0].spreads[str(Statistic.JS)].features
     return [column for column in columns if math.exp(apart[column.name][0]) <= STILL]
-
-
-def _calibrations(
-    columns: Sequence[Column],
-    features: Mapping[str, Mapping[str, Any]],
-    times: Whole | None,
-    judged: Judged,
-    score: Mapping[str, Any],
-) -> dict[str, Calibration | None]:
-    found: dict[str, Calibration | None] = {"calibration": None}
-    if times is not None:
-        pairs = [(column, _bins(column, features[column.name])) for column in columns]
-        found["calibration"] = calibrate(pairs, times)
-    if judged.times is not None and judged.out_of_time:
-        column = Column("score", judged.score)
-        found["score_calibration"] = calibrate([(column, _bins(column, score))], judged.times)
-    return found
 
 
 def _bins(column: Column, entry: Mapping[str, Any]) -> NumberBins | None:
@@ -169,4 +158,4 @@ def _sample(columns: Sequence[Column], times: Whole | None, rows: int, fit: Fit 
     return Sample(tuple(column.name for column in columns), words, matrix, own_limit(matrix, fit=fit))
 
 
-__all__ = ["Column", "Judged", "category_profile", "number_profile", "reference_profile"]
+__all__ = ["Column", "Judged", "category_profile", "exam_profile", "features_profile", "number_profile"]

@@ -124,11 +124,11 @@ def train_on(
         with run.task("split") as task:
             divided = experiments.split(task, pulled)
         with run.task("fit") as task:
-            fitted = experiments.fit(task, divided)
+            learned = experiments.fit(task, pulled, divided)
         with run.task("evaluate") as task:
-            evaluated = experiments.evaluate(task, pulled, divided, fitted)
+            evaluated = experiments.evaluate(task, pulled, divided, learned)
         with run.task("register") as task:
-            return experiments.register(task, pulled, divided, fitted, evaluated), evaluated
+            return experiments.register(task, pulled, divided, learned, evaluated), evaluated
 
 
 def version_on(

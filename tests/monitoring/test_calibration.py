@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.problem import MetricName, Task
 from app.domain.project import Monitoring
-from app.monitoring.profiling import Column, Judged, reference_profile
+from app.monitoring.profiling import Column, Judged, exam_profile, features_profile
 from app.monitoring.reference import Profile, parse_profile
 from app.monitoring.report import Observed, Report, drift_report, measure, report
 
@@ -34,9 +34,10 @@ def profile_of(frame: pd.DataFrame, times: np.ndarray) -> Profile:
     score = random.random(2_000)
     labels = (random.random(2_000) < score).astype(float)
     judged = Judged(labels, score, score, times=np.arange(2_000) + times.max(), out_of_time=True)
-    document = reference_profile(
-        Task.BINARY, [*columns, Column("colour", codes, words)], times, judged, naive=[0.5, 0.5]
-    )
+    document = {
+        **features_profile([*columns, Column("colour", codes, words)], times),
+        **exam_profile(Task.BINARY, judged, naive=[0.5, 0.5]),
+    }
     return parse_profile(json.dumps(document).encode())
 
 

@@ -174,7 +174,7 @@ def test_a_training_from_a_search_takes_its_best_trial_and_gives_the_same_model_
             with run.task("split") as task:
                 divided = experiments.split(task, pulled)
             with run.task("fit") as task:
-                fitted = experiments.fit(task, divided)
+                fitted = experiments.fit(task, pulled, divided).fitted
             best = chosen_learner(replace(run, parameters={"from": found.key}))
         contents.append(fitted.content)
 

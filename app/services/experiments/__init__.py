@@ -6,12 +6,13 @@ from app.services.experiments.limiting import expect_fit
 from app.services.experiments.opening import Opened, open_search
 from app.services.experiments.preparing import find_feature_set, pull, split
 from app.services.experiments.registering import all_metrics, register
-from app.services.experiments.results import Divided, Evaluated, Pulled, Registered
+from app.services.experiments.results import Divided, Evaluated, Learned, Pulled, Registered
 from app.services.experiments.searching import Searched, search
 
 __all__ = [
     "Divided",
     "Evaluated",
+    "Learned",
     "Opened",
     "Pulled",
     "Registered",

@@ -9,7 +9,7 @@ from app.domain.gates import judge
 from app.services.experiments.calibrating import calibrate
 from app.services.experiments.comparing import Rival, judge_production
 from app.services.experiments.packing import pack
-from app.services.experiments.results import Divided, Evaluated, Pulled
+from app.services.experiments.results import Divided, Evaluated, Learned, Pulled
 from app.services.experiments.teaching import taught_all
 from app.services.running import TaskContext
 from app.store import ledger
@@ -18,14 +18,13 @@ if TYPE_CHECKING:
     import numpy as np
 
     from app.learning.bootstrap import Interval, Resamples, Unknown
-    from app.learning.learners import Fitted
     from app.learning.verdict import Verdict
 
     Floats = np.ndarray[Any, np.dtype[np.float64]]
 STEPS = 6
 
 
-def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted) -> Evaluated:
+def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, learned: Learned) -> Evaluated:
     """Stage 4: metrics with intervals, a verdict, slices, importances, the package and its proof, the gates."""
     from app.learning import evaluate as judging
     from app.learning import explain
@@ -37,7 +36,7 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
     from app.services.registry.attempts import tried
     from app.services.registry.evidence import Opponent, contract_of, evidence_of, kept_columns
 
-    run, problem = task.run, task.run.project.file.problem
+    run, problem, fitted = task.run, task.run.project.file.problem, learned.fitted
     kind, truth, quantile = divided.signature.task, divided.test_target, task.run.project.file.problem.quantile
     calibration = calibrate(task, divided, fitted)
     model = LoadedModel(pack(task, pulled, divided, fitted, calibration=calibration))
@@ -60,7 +59,14 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
         )
         reference = beside.submit(
             lambda: reference_of(
-                task, pulled, divided, predicted, constant, metrics=metrics, importance=asked.result()[0]
+                task,
+                pulled,
+                divided,
+                predicted,
+                constant,
+                described=learned.described,
+                metrics=metrics,
+                importance=asked.result()[0],
             )
         )
         resamples, blocks = resamples_of(task, divided)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from app.services.devices import on_device
 from app.services.experiments.choosing import chosen_learner
 from app.services.experiments.limiting import fit_within
 from app.services.experiments.preparing import whole_parameter
-from app.services.experiments.results import Divided
+from app.services.experiments.results import Divided, Learned, Pulled
 from app.services.running import TaskContext
 from app.services.workspaces import now
 from app.store import ledger, lineage
@@ -18,17 +19,18 @@ from app.store import ledger, lineage
 if TYPE_CHECKING:
     from sqlmodel import Session
 
-    from app.learning.learners import Fitted
-
 SHOWN_S = 0.5
 
 
-def fit(task: TaskContext, divided: Divided) -> Fitted:
+def fit(task: TaskContext, pulled: Pulled, divided: Divided) -> Learned:
     """Stage 3: the model, with a curve over the test rows that chooses nothing and is seen as it grows.
 
-    With the run's parameter `from` (the key of a search) the learner is that of its best trial, or of `trial`. The fit
-    has limits of time and memory (`limiting`).
+    The training rows are described meanwhile, for the reference that the version is watched by. With the run's
+    parameter `from` (the key of a search) the learner is that of its best trial, or of `trial`. The fit has limits of
+    time and memory (`limiting`).
     """
+    from app.services.monitoring.references import describe_training
+
     problem = task.run.project.file.problem
     chosen = chosen_learner(task.run)
     curve = LiveCurve(task)
@@ -39,22 +41,24 @@ def fit(task: TaskContext, divided: Divided) -> Fitted:
         number = f" · {metric} {metrics[metric]:.4f}" if metric in metrics else ""
         task.progress(step, total, f"round {step} of {total}{number}")
 
-    fitted = on_device(
-        task.run,
-        chosen.learner,
-        lambda settled: fit_within(
+    with ThreadPoolExecutor(1, "beside") as beside:
+        described = beside.submit(describe_training, task, pulled, divided)
+        fitted = on_device(
             task.run,
-            divided.train_rows.table,
-            divided.train_target,
-            learner=settled,
-            categories=[at for at, feature in enumerate(divided.signature.features) if feature.kind == "category"],
-            names=divided.signature.names,
-            classes=len(divided.signature.classes),
-            rounds=whole_parameter(task.run.parameters, "rounds"),
-            watch=(divided.test_rows.table, divided.test_target),
-            progress=progress,
-        ),
-    )
+            chosen.learner,
+            lambda settled: fit_within(
+                task.run,
+                divided.train_rows.table,
+                divided.train_target,
+                learner=settled,
+                categories=[at for at, feature in enumerate(divided.signature.features) if feature.kind == "category"],
+                names=divided.signature.names,
+                classes=len(divided.signature.classes),
+                rounds=whole_parameter(task.run.parameters, "rounds"),
+                watch=(divided.test_rows.table, divided.test_target),
+                progress=progress,
+            ),
+        )
     says = f"{fitted.learner}: {fitted.rounds} round{'s' if fitted.rounds != 1 else ''}"
     with task.run.store.write() as session:
         curve.write_rest(session, fitted.points)
@@ -62,7 +66,7 @@ def fit(task: TaskContext, divided: Divided) -> Fitted:
             says += f", as trial {chosen.trial} of search {chosen.search.key}"
             lineage.link(session, [(chosen.search, task.run.ref, "configured")], now=now())
         task.complete(session, says=says, inputs=[chosen.search] if chosen.search else [])
-    return fitted
+    return Learned(fitted, described.result())
 
 
 class LiveCurve:

@@ -13,7 +13,7 @@ from app.domain.gates import failing
 from app.domain.ids import Ref
 from app.domain.project import canonical_json
 from app.domain.states import Stage
-from app.services.experiments.results import Divided, Evaluated, Pulled, Registered
+from app.services.experiments.results import Divided, Evaluated, Learned, Pulled, Registered
 from app.services.running import RunContext, TaskContext
 from app.services.workspaces import now
 from app.store import artifacts, audit, ledger, lineage, verdicts
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from app.learning.learners import Fitted
 
 
-def register(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted, evaluated: Evaluated) -> Registered:
+def register(task: TaskContext, pulled: Pulled, divided: Divided, learned: Learned, evaluated: Evaluated) -> Registered:
     """One transaction with artifacts, version, parameters, metrics, gates, lineage and audit event."""
     from app.services.registry.living import living
 
@@ -39,7 +39,7 @@ def register(task: TaskContext, pulled: Pulled, divided: Divided, fitted: Fitted
         assert version.id is not None
         verdicts.keep(session, version.id, gates, by=run.actor, now=moment)
         ledger.log_parameters(
-            session, run.run_id, {**_parameters(pulled, divided, fitted), "verdict": evaluated.verdict}
+            session, run.run_id, {**_parameters(pulled, divided, learned.fitted), "verdict": evaluated.verdict}
         )
         ledger.log_metrics(session, run.run_id, all_metrics(evaluated))
         ref = Ref("model", f"{name}/{version.version}")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from app.learning.encode import Encoded, FeatureLike
     from app.learning.evaluate import Slice
     from app.learning.judged import Judged
+    from app.learning.learners import Fitted
     from app.learning.package import Package
     from app.learning.signature import Signature
     from app.learning.split import Parts
@@ -62,6 +63,14 @@ class Divided:
     def test(self) -> Floats:
         """The test rows as one matrix."""
         return self.test_rows.matrix
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A fitted model, and what its reference says of the training rows, which was made beside the fit."""
+
+    fitted: Fitted
+    described: dict[str, object] = field(repr=False)
 
 
 @dataclass(frozen=True)

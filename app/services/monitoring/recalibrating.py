@@ -14,7 +14,7 @@ from app.domain.errors import NotFound, Refused
 from app.domain.problem import Task
 from app.domain.project import canonical_json
 from app.services import predictions
-from app.services.monitoring.references import built, nanoseconds, shares_of
+from app.services.monitoring.references import describe, examine, nanoseconds, shares_of
 from app.services.monitoring.subjects import reference_digest
 from app.services.workspaces import OpenProject, now
 from app.store import artifacts, audit
@@ -127,16 +127,16 @@ def _profile(store: Store, project: OpenProject, row: ModelVersion, model: Loade
     importance = {
         str(one["feature"]): (one["shap"], one["permutation"] or 0.0) for one in evaluation.get("importance") or ()
     }
-    found = built(
+    times = nanoseconds(parts[0][time]), nanoseconds(parts[1][time])
+    examined = examine(
         signature,
-        (train, nanoseconds(parts[0][time])),
-        (test, nanoseconds(parts[1][time])),
-        labels,
-        model.predict_matrix(test.matrix),
+        (test, labels, model.predict_matrix(test.matrix)),
+        times,
         naive=_naive(signature.task, target, len(signature.classes), problem.quantile),
     )
     return {
-        **found,
+        **describe(signature, train, times[0]),
+        **examined,
         "window": windows["train"],
         "test_window": windows["test"],
         "metrics": dict(manifest.get("metrics") or {}),

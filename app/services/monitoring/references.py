@@ -27,28 +27,25 @@ def reference_of(
     predicted: Floats,
     constant: Floats,
     *,
+    described: Mapping[str, object],
     metrics: dict[str, float],
     importance: Sequence[Importance],
 ) -> dict[str, object]:
     """The profile that is kept with the version: features over the training rows, score and estimate over the test.
 
-    `predicted` and `constant` are what the model and the naive baseline answer to the test rows.
+    `predicted` and `constant` are what the model and the naive baseline answer to the test rows, `described` what
+    `describe_training` gave.
     """
-    problem, parts = task.run.project.file.problem, divided.parts
-    times = test_times = None
-    if problem.event_time is not None and problem.event_time in pulled.frame:
-        times = nanoseconds(pulled.frame[problem.event_time].iloc[parts.train])
-        test_times = nanoseconds(divided.test_frame[problem.event_time])
-    found = built(
+    parts = divided.parts
+    examined = examine(
         divided.signature,
-        (divided.train_rows, times),
-        (divided.test_rows, test_times),
-        divided.test_target,
-        predicted,
+        (divided.test_rows, divided.test_target, predicted),
+        _times(task, pulled, divided),
         naive=_naive(divided.signature.task, constant),
     )
     return {
-        **found,
+        **described,
+        **examined,
         "window": parts.train_window.as_json(),
         "test_window": parts.test_window.as_json(),
         "metrics": dict(metrics),
@@ -56,27 +53,45 @@ def reference_of(
     }
 
 
-def built(
+def describe_training(task: TaskContext, pulled: Pulled, divided: Divided) -> dict[str, object]:
+    """What the profile says of the training rows, which needs no model."""
+    return describe(divided.signature, divided.train_rows, _times(task, pulled, divided)[0])
+
+
+def _times(task: TaskContext, pulled: Pulled, divided: Divided) -> tuple[Whole | None, Whole | None]:
+    """When the training and the test rows happened, in nanoseconds."""
+    name = task.run.project.file.problem.event_time
+    if name is None or name not in pulled.frame:
+        return None, None
+    return nanoseconds(pulled.frame[name].iloc[divided.parts.train]), nanoseconds(divided.test_frame[name])
+
+
+def describe(signature: Signature, rows: Encoded, times: Whole | None) -> dict[str, object]:
+    """The profile of encoded training rows, which happened at `times` (nanoseconds)."""
+    from app.learning.boosting import fit_and_ask
+    from app.monitoring.profiling import Column, features_profile
+
+    columns = [
+        Column(feature.name, rows.column(place), feature.categories if feature.kind == "category" else None)
+        for place, feature in enumerate(signature.features)
+    ]
+    return features_profile(columns, times, fit=fit_and_ask)
+
+
+def examine(
     signature: Signature,
-    train: tuple[Encoded, Whole | None],
-    test: tuple[Encoded, Whole | None],
-    labels: Floats,
-    predicted: Floats,
+    test: tuple[Encoded, Floats, Floats],
+    times: tuple[Whole | None, Whole | None],
     *,
     naive: Sequence[float],
 ) -> dict[str, object]:
-    """The profile of encoded training rows and judged test rows, each with their times in nanoseconds (or None)."""
+    """The profile of test rows with their labels and the model's answers; `times` of training and test rows."""
     import numpy as np
 
-    from app.learning.boosting import fit_and_ask
-    from app.monitoring.profiling import Column, Judged, reference_profile
+    from app.monitoring.profiling import Judged, exam_profile
 
-    (train_rows, times), (test_rows, test_times) = train, test
-    columns = [
-        Column(feature.name, train_rows.column(place), feature.categories if feature.kind == "category" else None)
-        for place, feature in enumerate(signature.features)
-    ]
-    later = times is not None and test_times is not None and bool(test_times.min() >= times.max())
+    (test_rows, labels, predicted), (train_times, test_times) = test, times
+    later = train_times is not None and test_times is not None and bool(test_times.min() >= train_times.max())
     many = signature.task is Task.MULTICLASS
     judged = Judged(
         labels=labels,
@@ -90,7 +105,7 @@ def built(
         times=test_times,
         out_of_time=later,
     )
-    return reference_profile(signature.task, columns, times, judged, naive=naive, fit=fit_and_ask)
+    return exam_profile(signature.task, judged, naive=naive)
 
 
 def shares_of(importance: Mapping[str, tuple[float | None, float]]) -> dict[str, float]:
@@ -123,4 +138,4 @@ def nanoseconds(times: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
     )
 
 
-__all__ = ["built", "nanoseconds", "reference_of", "shares_of"]
+__all__ = ["describe", "describe_training", "examine", "nanoseconds", "reference_of", "shares_of"]
