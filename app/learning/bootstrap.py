@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.learning.metrics import Scorer
+from app.learning.metrics import MOST_NUMBERS, Scorer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +24,6 @@ RESAMPLES = 500
 LEVEL = 0.95
 FEWEST_BLOCKS = 20
 POISSON_FROM = 1000
-MOST_NUMBERS = 1_500_000
-"""Weights that are in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +117,9 @@ class Resamples:
     def weights(self, rows: Codes | None = None) -> Iterator[Counts]:
         """How often each row is drawn, as uint8 matrices of (some resamples, rows), in order."""
         codes = self.codes if rows is None else self.codes[rows]
-        for counts in self._some(len(codes)):
-            yield np.take(counts, codes, axis=1)
+        step = max(1, MOST_NUMBERS // max(len(codes), 1))
+        for start in range(0, self.count, step):
+            yield np.take(self.counts[start : start + step], codes, axis=1)
 
     def ask(self, scorers: Mapping[str, Scorer], rows: Codes | None = None) -> dict[str, dict[str, Floats]]:
         """Every metric of every scorer over all draws; paired, because the draws are shared."""
@@ -130,17 +129,11 @@ class Resamples:
         few = self.blocks <= self.count  # then sums of blocks, made once, are less work than weights of rows
         asks = {name: one.of_blocks(codes, self.blocks) for name, one in scorers.items()} if few else scorers
         parts: dict[str, dict[str, list[Floats]]] = {name: {} for name in scorers}
-        for weights in self._some(len(codes)) if few else self.weights(rows):
+        for weights in [self.counts] if few else self.weights(rows):
             for name, ask in asks.items():
                 for key, values in ask(weights).items():
                     parts[name].setdefault(key, []).append(values)
         return {name: {key: np.concatenate(values) for key, values in found.items()} for name, found in parts.items()}
-
-    def _some(self, rows: int) -> Iterator[Counts]:
-        """The counts, so many draws at a time that the weights of these rows stay small."""
-        step = max(1, MOST_NUMBERS // max(rows, 1))
-        for start in range(0, self.count, step):
-            yield self.counts[start : start + step]
 
 
 def interval_of(draws: Floats, *, level: float = LEVEL) -> Interval | Unknown:

@@ -20,6 +20,8 @@ Codes = np.ndarray[Any, np.dtype[np.int64]]
 Weights = np.ndarray[Any, Any]
 Finish = Callable[[Floats], dict[str, Floats]]
 CLIP = 1e-15
+MOST_NUMBERS = 1_500_000
+"""Numbers that are in memory at a time."""
 BINS = 15
 """Bins of equal width for the calibration error, as in Guo et al. 2017."""
 
@@ -99,8 +101,8 @@ class Ranks:
     """Scores sorted once, so that each weighting costs one running sum."""
 
     def __init__(self, truth: Floats, score: Floats) -> None:
-        self._positive, self._score = truth == 1, score
-        self.ones, zeros = np.flatnonzero(self._positive), np.flatnonzero(~self._positive)
+        self.positive, self._score = truth == 1, score
+        self.ones, zeros = np.flatnonzero(self.positive), np.flatnonzero(~self.positive)
         self.zeros = zeros[np.argsort(score[zeros], kind="stable")]  # the lowest score first
         below = score[self.zeros]
         self.left = np.searchsorted(below, score[self.ones], side="left")
@@ -119,10 +121,10 @@ class Ranks:
         return _share(right, ones.sum(axis=1, dtype=np.float64) * below[:, -1])
 
     @cached_property
-    def _descent(self) -> tuple[Codes, Codes, Codes, Codes]:
+    def descent(self) -> tuple[Codes, Codes, Codes, Codes]:
         """All rows and the positive ones, the highest score first; of each positive one, where its score ends."""
         down = np.argsort(-self._score, kind="stable")
-        ordered, hit = self._score[down], self._positive[down]
+        ordered, hit = self._score[down], self.positive[down]
         ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
         taken_at = ends[np.searchsorted(ends, np.flatnonzero(hit))]  # the last row of the same score
         return down, down[hit], taken_at, np.cumsum(hit)[taken_at] - 1
@@ -132,7 +134,7 @@ class Ranks:
         if len(self.ones) == 0:
             return np.full(len(weights), np.nan)
         kind = _kind(weights)
-        down, ones_down, taken_at, hits_at = self._descent
+        down, ones_down, taken_at, hits_at = self.descent
         taken = np.cumsum(np.take(weights, down, axis=1), axis=1, dtype=kind)
         ones = np.take(weights, ones_down, axis=1).astype(kind)
         hits = np.cumsum(ones, axis=1)
@@ -142,7 +144,7 @@ class Ranks:
 
 
 class RanksOfBlocks:
-    """How often a positive row of one block is above a negative row of another, counted once for all weightings."""
+    """Pairs and ranks of rows, counted by block once for all weightings; every sum is exact."""
 
     def __init__(self, ranks: Ranks, codes: Codes, blocks: int) -> None:
         self._ranks, self._codes = ranks, codes
@@ -157,14 +159,32 @@ class RanksOfBlocks:
             self._pairs[:, block] = np.bincount(ones, middle, blocks)
 
     def auc(self, weights: Weights) -> Floats:
-        """The area of each weighting of blocks; the sums are exact."""
+        """The area of each weighting of blocks: a positive row's block, a negative's, and the pairs in right order."""
         each = weights.astype(np.float64)
         right = np.einsum("ij,ij->i", each @ self._pairs, each)
         return _share(right, (each @ self._ones) * (each @ self._zeros))
 
     def average_precision(self, weights: Weights) -> Floats:
-        """The average precision of each weighting of blocks, which needs every row's own."""
-        return self._ranks.average_precision(np.take(weights, self._codes, axis=1))
+        """The average precision of each weighting of blocks: at every positive row, what each block has at or above."""
+        each, total = weights.astype(np.float64), np.zeros(len(weights))
+        down, ones_down, taken_at, _ = self._ranks.descent
+        codes, blocks = self._codes[down], len(self._ones)
+        rows, ones = _places(codes, blocks), _places(np.where(self._ranks.positive[down], codes, -1), blocks)
+        step = max(1, MOST_NUMBERS // max(len(weights), blocks))
+        for start in range(0, len(taken_at), step):
+            at, of = taken_at[start : start + step], self._codes[ones_down[start : start + step]]
+            taken, hits = (
+                each @ np.stack([np.searchsorted(places, at, side="right") for places in found])
+                for found in (rows, ones)
+            )
+            total += np.einsum("ij,ij->i", np.take(each, of, axis=1), hits / np.maximum(taken, 1e-30))
+        return _share(total, each @ self._ones)
+
+
+def _places(codes: Codes, blocks: int) -> list[Codes]:
+    """Where each block's rows are, in order; -1 is no block."""
+    order = np.argsort(codes, kind="stable")
+    return np.split(order, np.searchsorted(codes[order], np.arange(blocks + 1)))[1:-1]
 
 
 def scorer(

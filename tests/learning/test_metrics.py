@@ -120,8 +120,7 @@ def test_blocks_of_rows_give_what_their_rows_give(rows: tuple[Any, Any, Any], bl
     for ask in asks:
         of_rows, of_blocks = ask(counts[:, codes].astype(np.float64)), ask.of_blocks(codes, blocks)(counts)
         for name, values in of_rows.items():
-            close = 1e-6 if name == "average_precision" else 1e-9  # whose rows are summed in float32
-            assert of_blocks[name] == pytest.approx(values, rel=close, abs=close, nan_ok=True)
+            assert of_blocks[name] == pytest.approx(values, rel=1e-9, abs=1e-9, nan_ok=True)
 
 
 def test_an_absent_class_has_no_auc_and_no_precision() -> None:
