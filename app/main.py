@@ -3,12 +3,13 @@
 import os
 import sys
 
-from app.domain.processes import prepare
+from app.domain.processes import end_quickly, prepare
 
 
 def main() -> None:
     """Run `trainmaster`."""
     prepare(os.environ)
+    end_quickly()
     from app.cli.main import run
 
     opens = run()

@@ -1,5 +1,7 @@
-"""What every process that may load LightGBM or Arrow has in its environment before it loads them."""
+"""How our processes begin and end: what is in the environment before libraries are loaded, and a quick end."""
 
+import atexit
+import gc
 from collections.abc import MutableMapping
 
 BEFORE_LIBRARIES = {"OMP_WAIT_POLICY": "PASSIVE", "ARROW_DEFAULT_MEMORY_POOL": "system"}
@@ -20,4 +22,9 @@ def prepare(environment: MutableMapping[str, str]) -> None:
     environment["OMP_WAIT_POLICY"] = BEFORE_LIBRARIES["OMP_WAIT_POLICY"]
 
 
-__all__ = ["BEFORE_LIBRARIES", "prepare"]
+def end_quickly() -> None:
+    """Do not search for unreachable objects when this process ends, for then all of them go (a training: 0.6 s)."""
+    atexit.register(gc.freeze)
+
+
+__all__ = ["BEFORE_LIBRARIES", "end_quickly", "prepare"]
