@@ -12,7 +12,7 @@ import pyarrow.parquet
 
 from app.domain.problem import Task
 from app.domain.project import Monitoring, canonical_json
-from app.monitoring.profiling import Column, Judged, reference_profile
+from app.monitoring.profiling import Column, Judged, exam_profile, features_profile
 from app.monitoring.reference import parse_profile
 from app.monitoring.report import drift_report, measure
 from benchmarks.peers.peak import peak_bytes
@@ -32,15 +32,16 @@ def keep_profile(reference: str, out: str) -> None:
             places = np.where(codes < 0, np.nan, codes.astype(float))
             columns.append(Column(str(name), places, tuple(str(word) for word in words)))
     nothing = np.empty(0)
-    Path(out).write_bytes(
-        canonical_json(reference_profile(Task.REGRESSION, columns, None, Judged(nothing, nothing, nothing))).encode()
-    )
+    exam = exam_profile(Task.REGRESSION, Judged(nothing, nothing, nothing))
+    Path(out).write_bytes(canonical_json({**features_profile(columns, None), **exam}).encode())
 
 
 def speed(profile: str, window: str) -> None:
     """Seconds of all statistics with their limits, of one sort or count a column, and peak memory."""
-    file, columns = pyarrow.parquet.ParquetFile(window), {}
-    for name in file.schema_arrow.names:  # column by column: never the window twice
+    schema, columns = pyarrow.parquet.read_schema(window), {}
+    words = [name for name in schema.names if not pyarrow.types.is_floating(schema.field(name).type)]
+    file = pyarrow.parquet.ParquetFile(window, read_dictionary=words)  # as a window comes from the offline store
+    for name in schema.names:  # column by column: never the window twice
         columns[name] = file.read(columns=[name], use_threads=False)[name].to_pandas()
         pyarrow.default_memory_pool().release_unused()
     frame = pd.DataFrame(columns, copy=False)

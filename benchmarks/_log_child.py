@@ -12,7 +12,7 @@ from app.domain.problem import Task
 from app.domain.project import Monitoring
 from app.gateway.log import PART_ROWS
 from app.gateway.parts import SCHEMA
-from app.monitoring.profiling import Column, Judged, reference_profile
+from app.monitoring.profiling import Column, Judged, exam_profile, features_profile
 from app.monitoring.reference import parse_profile
 from app.monitoring.report import drift_report
 from app.monitoring.serving_log import read_log
@@ -33,7 +33,9 @@ def main(place: str, rows: int) -> None:
     columns += [Column(f"c{at}", words[:, at].astype(float), tuple(f"w{w}" for w in range(16))) for at in range(WORDS)]
     score = random.random(KINDS * 20)
     judged = Judged((score > 0.5).astype(float), score, score)
-    profile = parse_profile(json.dumps(reference_profile(Task.BINARY, columns, None, judged)).encode())
+    profile = parse_profile(
+        json.dumps({**features_profile(columns, None), **exam_profile(Task.BINARY, judged)}).encode()
+    )
     records = [
         orjson.dumps(
             {f"n{at}": row[at] for at in range(NUMBERS)} | {f"c{at}": f"w{kinds[at]}" for at in range(WORDS)}

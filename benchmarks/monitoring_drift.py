@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from app.domain.processes import prepare
 from benchmarks import Result, at_most
 from benchmarks.peers import FOLDER, python_of
 
@@ -53,6 +54,7 @@ def run() -> list[Result]:
         *_against("evidently", "data drift preset", peers["evidently"], ours, 20),
         *_memory("evidently", peers["evidently"], peak),
         *_against("nannyml", "fit and check", peers["nannyml"], ours, 10),
+        *_memory("nannyml", peers["nannyml"], peak),
     ]
 
 
@@ -96,6 +98,7 @@ def _rows(seed: int, rows: int) -> pd.DataFrame:
 def _ours(*words: str) -> str:
     command = [sys.executable, "-m", "benchmarks._drift_child", *words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    prepare(environment)
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT, env=environment).stdout
 
 

@@ -123,6 +123,8 @@ class CategoryTally:
         """Count a part."""
         total = 0
         for value, count in values.value_counts(dropna=True, sort=False).items():
+            if not count:  # a category that no row of this part has
+                continue
             word = drift.word_of(value)
             self.counts[word] = self.counts.get(word, 0) + int(count)
             total += int(count)

@@ -127,13 +127,16 @@ def test_the_order_of_the_rows_changes_no_number(quarter: Profile) -> None:
             assert before == after
 
 
-@pytest.mark.parametrize("what", ["constant", "all null", "one category", "infinite", "duplicated", "text"])
+@pytest.mark.parametrize(
+    "what", ["constant", "all null", "one category", "one category of three", "infinite", "duplicated", "text"]
+)
 def test_an_odd_window_says_what_it_is(quarter: Profile, what: str) -> None:
     frame = year(2_000, 11)[0].assign(id=range(2_000))
     words = {
         "constant": "every value of the window is 7",
         "all null": "every value of the window is missing",
         "one category": "every value of the window is red",
+        "one category of three": "every value of the window is red",
         "infinite": "infinite values count as missing",
         "duplicated": "rows that repeat id",
         "text": "every value of the window is missing",
@@ -145,6 +148,8 @@ def test_an_odd_window_says_what_it_is(quarter: Profile, what: str) -> None:
             frame["n0"] = np.nan
         case "one category":
             frame["colour"] = "red"
+        case "one category of three":
+            frame["colour"] = pd.Categorical(["red"] * len(frame), categories=["blue", "green", "red"])
         case "infinite":
             frame.loc[:5, "n0"] = np.inf
         case "duplicated":
