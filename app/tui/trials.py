@@ -91,14 +91,20 @@ def one(row: ExperimentRow, trial: TrialRow, size: Size, glyphs: Glyphs) -> list
     return lines
 
 
-def brief(row: ExperimentRow, trials: Sequence[TrialRow], width: int, glyphs: Glyphs) -> list[Line]:
-    """Two lines for a narrow screen: the best, and how values came."""
+def brief(row: ExperimentRow, run: RunRow | None, trials: Sequence[TrialRow], width: int, glyphs: Glyphs) -> list[Line]:
+    """Two lines for a narrow screen: the best, and how values came; how far the search is while it runs."""
     best = f"best trial {row.best} {row.best_learner}" if row.best is not None else "no best yet"
     values = [trial.value for trial in trials if trial.value is not None]
     return [
         line(parts.state(row.state, glyphs), (f"  {best}  {row.metric} {words.number(row.best_value, 4)}", "")),
-        line((sparkline(values, max(width - 30, 8), glyphs), "now"), (f"  {row.stopped}", "dim")),
+        line((sparkline(values, max(width - 40, 8), glyphs), "now"), "  ", *_how_far(row, run, glyphs)),
     ]
+
+
+def _how_far(row: ExperimentRow, run: RunRow | None, glyphs: Glyphs) -> Line:
+    if run is None or run.state != "running":
+        return ((row.stopped, "dim"),)
+    return (*parts.progress(run, 20, glyphs), _eta(run))
 
 
 def _eta(run: RunRow) -> tuple[str, str]:

@@ -175,7 +175,7 @@ class ExperimentsScreen(PlaceScreen):
             lines += [(), *trials.one(chosen, body.trial, panel.size, glyphs)]
         panel.show(lines)
         panel.head(f"{chosen.key[:6]} {chosen.project} · features v{chosen.features}")
-        brief.show(trials.brief(chosen, body.trials, brief.size.width, glyphs))
+        brief.show(trials.brief(chosen, body.run, body.trials, brief.size.width, glyphs))
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
