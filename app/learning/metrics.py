@@ -22,6 +22,8 @@ Finish = Callable[[Floats], dict[str, Floats]]
 CLIP = 1e-15
 MOST_NUMBERS = 1_500_000
 """Numbers that are in memory at a time."""
+ROUNDING = 1e-6
+"""The share of a mean of squares that rounding to float32 may leave where there is nothing."""
 BINS = 15
 """Bins of equal width for the calibration error, as in Guo et al. 2017."""
 
@@ -251,11 +253,11 @@ def _regression(truth: Floats, predicted: Floats, quantile: float | None, only: 
     columns = [error**2, np.abs(error), (truth - middle) ** 2, truth - middle]
     if quantile is not None:
         columns += [np.maximum(quantile * error, (quantile - 1) * error), truth <= predicted]
-    constant = len(truth) > 0 and truth.min() == truth.max()
+    constant = len(truth) > 0 and bool(truth.min() == truth.max())
 
     def finish(means: Floats) -> dict[str, Floats]:
-        spread = np.maximum(means[2] - means[3] ** 2, 0.0)
-        spread = np.zeros_like(spread) if constant else spread
+        spread = means[2] - means[3] ** 2
+        spread = np.where(constant | (spread <= ROUNDING * means[2]), 0.0, spread)  # all rows drawn are the same
         found = {"rmse": np.sqrt(means[0]), "mae": means[1], "r2": 1 - _share(means[0], spread)}
         return found if quantile is None else {**found, "pinball": means[4], "coverage": means[5]}
 

@@ -104,7 +104,16 @@ def test_many_weightings_at_once_in_bytes_give_what_each_gives_alone(rows: tuple
             assert values[place] == pytest.approx(alone[name][0], rel=2e-5, abs=2e-6)
 
 
-@settings(max_examples=60, deadline=None)
+def test_a_draw_of_equal_truths_has_no_r2() -> None:
+    truth, predicted = 1e6 + np.array([0.0, 1, 1, 1, 1, 1, 1]), 1e6 + np.array([0.0, 1, 0, 1, 0, 0, 1]) / 2
+    counts = np.array([[0, 0, 0, 2, 1, 2, 0], [1, 1, 1, 1, 1, 1, 1]], dtype=np.uint8)
+    ask = scorer(Task.REGRESSION, truth, predicted)
+
+    for found in (ask(counts), ask(counts.astype(float)), ask.of_blocks(np.arange(7), 7)(counts)):
+        assert np.isnan(found["r2"]).tolist() == [True, False]
+
+
+@settings(max_examples=300, deadline=None)
 @given(weighted(), st.integers(1, 9))
 def test_blocks_of_rows_give_what_their_rows_give(rows: tuple[Any, Any, Any], blocks: int) -> None:
     truth, score, _ = rows
