@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli.promoting import ModelName
 from app.cli.render import emit, fields, short_time, table
-from app.cli.session import Json, Limit, WorkspaceDir, moment_of, opened, reading
+from app.cli.session import Json, Limit, ModelName, WorkspaceDir, moment_of, opened, reading
 from app.domain.errors import NotFound
 from app.domain.states import Stage
 

@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli.promoting import ModelName
 from app.cli.render import emit, say, short_time, table
-from app.cli.session import Json, Limit, WorkspaceDir, moment_of, opened, reading
+from app.cli.session import Json, Limit, ModelName, WorkspaceDir, moment_of, opened, reading
 from app.domain.errors import Usage
 
 Version = Annotated[int, typer.Argument(min=1, help="The version.")]

@@ -5,10 +5,9 @@ from typing import Annotated
 import typer
 
 from app.cli.render import emit, say
-from app.cli.session import Json, WorkspaceDir, opened
+from app.cli.session import Json, ModelName, WorkspaceDir, opened
 from app.domain.errors import Usage
 
-ModelName = Annotated[str, typer.Argument(help="The model's name.")]
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; it stands in the audit log.")]
 Confirm = Annotated[str, typer.Option("--confirm", help="The model's name again, so that it is meant.")]
 
@@ -22,7 +21,7 @@ def promote(
     json: Json = False,
 ) -> None:
     """Put a version into production: gates, package and canary are checked, then one switch, or everything stays."""
-    from app.cli.registry import document
+    from app.cli.version_document import document
     from app.cli.waiting import finished, follow
     from app.services import infrastructure, registry, runs
     from app.services.workspaces import actor, open_project
@@ -66,7 +65,7 @@ def undo(
 
 
 def _return(model: str, reason: str, confirm: str, workspace: WorkspaceDir, json: bool, *, undo: bool) -> None:
-    from app.cli.registry import document
+    from app.cli.version_document import document
     from app.services import registry
     from app.services.workspaces import actor
     from app.store.queries import registry as queries

@@ -6,9 +6,9 @@ import typer
 
 from app.cli import aliasing, explaining, judging, promoting
 from app.cli.explaining import usual
-from app.cli.promoting import ModelName
 from app.cli.render import emit, fields, short_time, table
-from app.cli.session import Json, Limit, WorkspaceDir, group, reading
+from app.cli.session import Json, Limit, ModelName, WorkspaceDir, group, reading
+from app.cli.version_document import document
 
 if TYPE_CHECKING:
     from app.store.queries.registry import VersionRow
@@ -120,17 +120,6 @@ def show(
         )
 
     emit(whole, as_json=json, human=human)
-
-
-def document(row: "VersionRow") -> dict[str, object]:
-    """A version as its JSON document."""
-    return {
-        "model": row.model, "version": row.version, "stage": row.stage, "run": row.run, "digest": row.digest,
-        "metrics": row.metrics, "created_at": row.created_at, "project": row.project, "features": row.features_version,
-        "commit": row.commit, "dirty": row.dirty, "gates_passed": row.gates_passed,
-        "gates_waived": row.gates_waived, "gates_total": row.gates_total,
-        "size_bytes": row.size_bytes, "aliases": row.aliases,
-    }  # fmt: skip
 
 
 def _metrics(row: "VersionRow") -> str:

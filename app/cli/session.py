@@ -20,6 +20,7 @@ WorkspaceDir = Annotated[
     Path | None, typer.Option("--workspace", help="The workspace; default: the nearest one upward.")
 ]
 ProjectName = Annotated[str | None, typer.Option("--project", "-p", help="The project; default: the only one.")]
+ModelName = Annotated[str, typer.Argument(help="The model's name.")]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="At most so many rows.")]
 
 

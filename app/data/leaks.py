@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +9,8 @@ import pandas as pd
 
 from app.data import distributions
 from app.data.columns import Column
+from app.data.target import Target
 from app.domain.problem import Task
-
-if TYPE_CHECKING:
-    from app.data.profile import Target
 
 PERFECT = 0.9999
 STRONG_AREA, STRONG_CORRELATION = 0.9, 0.95
@@ -44,7 +41,7 @@ class LabelledColumn:
 def hints_of(
     columns: Sequence[LabelledColumn],
     answers: npt.NDArray[np.float64],
-    target: "Target",
+    target: Target,
     whole: pd.DataFrame | None = None,
 ) -> tuple[Hint, ...]:
     """The columns that may know the answer, in order; `whole` are all delivered rows, without those turned away too.

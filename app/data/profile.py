@@ -13,23 +13,11 @@ import pyarrow.compute as pc
 from app.data import distributions
 from app.data.distributions import Codes, Histogram, Numbers
 from app.data.leaks import Hint, LabelledColumn, hints_of, unknown_answers
+from app.data.target import NO_TARGET, Target
 from app.domain.problem import Task
 from app.domain.project import ColumnRule, canonical_json
 
 FORMAT = 2
-
-
-@dataclass(frozen=True)
-class Target:
-    """The answers of the rows that were delivered, in their order; `values` is None when the source holds no label.
-
-    `says` tells where they come from, or why there are none.
-    """
-
-    name: str
-    task: Task
-    values: pd.Series | None
-    says: str
 
 
 @dataclass(frozen=True)
@@ -78,9 +66,6 @@ class Profile:
     def as_json(self) -> bytes:
         """Canonical JSON without NaN: the same profile has the same bytes."""
         return canonical_json(asdict(self)).encode()
-
-
-NO_TARGET = Target("", Task.BINARY, None, "no target was given")
 
 
 def profile(
@@ -200,4 +185,4 @@ def _iso(microseconds: float | None) -> str | None:
     return None if microseconds is None else datetime.fromtimestamp(microseconds / 1e6, UTC).isoformat()
 
 
-__all__ = ["ColumnProfile", "Coverage", "Profile", "Target", "profile"]
+__all__ = ["ColumnProfile", "Coverage", "Profile", "profile"]

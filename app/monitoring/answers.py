@@ -17,7 +17,7 @@ from app.monitoring.reference import Profile
 from app.monitoring.signals import SignalValue, by_hand, judged
 
 if TYPE_CHECKING:
-    from app.monitoring.report import Observed
+    from app.monitoring.observed import Observed
 
 MOST_SLICES = 12
 LONGEST_VALUE = 80
@@ -82,7 +82,7 @@ def estimate_signals(
     if reference.refusal:
         name = f"estimated.{next(iter(reference.constant), 'quality')}"
         return [judged(name, "estimate", math.nan, None, says=reference.refusal)]
-    from app.monitoring.tally import numbers_of
+    from app.monitoring.numbers import numbers_of
 
     watched = observed.confidence if observed.confidence is not None else observed.scores
     columns = (

@@ -41,7 +41,7 @@ class Sample:
     def rows_of(self, frame: pd.DataFrame, *, seed: int = 7) -> Floats:
         """Up to 2,000 rows of a window in the same columns; a value that the reference did not know is -2."""
         from app.monitoring.drift import word_of
-        from app.monitoring.tally import numbers_of
+        from app.monitoring.numbers import numbers_of
 
         rows = np.random.default_rng(seed).permutation(len(frame))[:ROWS]
         chosen, found = frame.iloc[np.sort(rows)], np.full((len(rows), len(self.names)), np.nan, np.float32)

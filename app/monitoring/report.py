@@ -12,29 +12,12 @@ from app.domain.project import Monitoring
 from app.monitoring.answers import estimate_signals, quality_signals, slice_signals
 from app.monitoring.columns import SCORE, feature_signals, score_signals
 from app.monitoring.multivariate import FEWEST, chance_auc, domain_auc
+from app.monitoring.observed import Observed
 from app.monitoring.quality import Numbers
 from app.monitoring.reference import Profile
 from app.monitoring.signals import SignalValue, by_hand, judged
 from app.monitoring.tally import Measured, Statistic, add, tally_of
 from app.monitoring.trees import Fit
-
-
-@dataclass(frozen=True)
-class Observed:
-    """A window with the answers that were given: scores for every row, labels (NaN where unknown).
-
-    For multiclass, labels and scores are class numbers, `confidence` is the probability of the answer, and
-    `probabilities` is rows x classes; otherwise `confidence` is the score. `label_lag_hours` is how long each label
-    took (NaN where it is not there or has no time); `keys` are the columns that tell rows apart.
-    """
-
-    frame: pd.DataFrame
-    scores: Numbers
-    labels: Numbers
-    confidence: Numbers | None = None
-    probabilities: Numbers | None = None
-    label_lag_hours: Numbers | None = None
-    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,4 +140,4 @@ def _duplicates(observed: Observed, rules: Monitoring) -> list[SignalValue]:
     return [judged("duplicates", "data", share, 0.0 if limit is None else limit, says=says)]
 
 
-__all__ = ["Observed", "Report", "SignalValue", "drift_report", "measure", "report"]
+__all__ = ["Report", "SignalValue", "drift_report", "measure", "report"]

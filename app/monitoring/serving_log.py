@@ -179,7 +179,7 @@ def skew(
     >>> one[0].rows, one[0].different, one[0].largest
     (2, 1, 1.0)
     """
-    from app.monitoring.tally import numbers_of
+    from app.monitoring.numbers import numbers_of
 
     sides = [side.drop_duplicates(list(keys), keep=False) for side in (logged, computed)]
     names = [name for name in features if name in logged and name in computed]

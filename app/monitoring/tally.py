@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.monitoring import distances, drift
+from app.monitoring.numbers import numbers_of
 from app.monitoring.reference import CategoryBins, NumberBins
 
 if TYPE_CHECKING:
@@ -162,15 +163,6 @@ def add(tally: Tally, values: pd.Series[Any]) -> None:
         tally.add(numbers_of(values))
 
 
-def numbers_of(values: pd.Series[Any]) -> Numbers:
-    """A column as float64, NaN for what is no number."""
-    import pandas as pd
-
-    if values.dtype == np.float64 and isinstance(values.dtype, np.dtype):
-        return np.asarray(values)
-    return np.asarray(pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan))
-
-
 def _of_counts(reference: tuple[float, ...], counts: Numbers, reference_rows: int) -> dict[Statistic, float]:
     rows, before = counts.sum(), np.asarray(reference, dtype=float)
     if rows == 0:
@@ -190,4 +182,4 @@ def _shares(counts: Numbers, rows: int) -> tuple[float, ...]:
     return tuple((counts / rows).tolist()) if rows else tuple(0.0 for _ in counts)
 
 
-__all__ = ["CategoryTally", "Measured", "NumberTally", "Statistic", "Tally", "add", "numbers_of", "tally_of"]
+__all__ = ["CategoryTally", "Measured", "NumberTally", "Statistic", "Tally", "add", "tally_of"]

@@ -2,11 +2,22 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from textual.geometry import Size
 
-from app.store.queries.runs import LogRow, RunDetail, SampleRow, TaskRow
+from app.store.queries.runs import (
+    LogRow,
+    RunDetail,
+    SampleRow,
+    TaskRow,
+    last_log_lines_of,
+    resources_of,
+    run_detail,
+    tasks_of,
+)
+from app.store.reader import Reader
 from app.tui import parts, words
 from app.tui.charts import sparkline
 from app.tui.glyphs import Glyphs, state_of
@@ -14,6 +25,26 @@ from app.tui.lines import Line, Span, between, fit, line, wrapped
 
 LABEL = 7
 LEVELS = {"error": "bad", "warning": "warn", "debug": "faint"}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What the pane at the right shows."""
+
+    detail: RunDetail
+    tasks: tuple[TaskRow, ...]
+    log: tuple[LogRow, ...]
+    samples: tuple[SampleRow, ...]
+
+
+def of(reader: Reader, key: str) -> Preview:
+    """What the ledger knows of one run, briefly."""
+    return Preview(
+        run_detail(reader, key),
+        tuple(tasks_of(reader, key)),
+        tuple(last_log_lines_of(reader, key, limit=40)),
+        tuple(resources_of(reader, key)[-240:]),
+    )
 
 
 def lines(
@@ -150,4 +181,4 @@ def _last(values: Sequence[float | None]) -> float:
     return next((value for value in reversed(values) if value is not None and math.isfinite(value)), 0.0)
 
 
-__all__ = ["brief", "head", "lines", "log_line", "resources", "steps"]
+__all__ = ["Preview", "brief", "head", "lines", "log_line", "of", "resources", "steps"]

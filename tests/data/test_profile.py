@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.data.distributions import spread
-from app.data.profile import Target, profile
+from app.data.profile import profile
 from app.data.snapshots import pack
+from app.data.target import Target
 from app.domain.problem import Task
 from app.domain.project import ColumnRule
 

@@ -9,9 +9,10 @@ import pytest
 
 from app.domain.problem import MetricName, Task
 from app.domain.project import Monitoring
+from app.monitoring.observed import Observed
 from app.monitoring.profiling import Column, Judged, exam_profile, features_profile
 from app.monitoring.reference import Profile, parse_profile
-from app.monitoring.report import Observed, Report, drift_report, measure, report
+from app.monitoring.report import Report, drift_report, measure, report
 
 HOUR_NS = 3_600 * 10**9
 

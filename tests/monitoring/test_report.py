@@ -8,8 +8,9 @@ import pytest
 
 from app.domain.problem import MetricName, Task
 from app.domain.project import Monitoring
+from app.monitoring.observed import Observed
 from app.monitoring.reference import CategoryBins, NumberBins, Profile
-from app.monitoring.report import Observed, Report, report
+from app.monitoring.report import Report, report
 
 RULES = Monitoring(limits={MetricName.AUC: 0.70, MetricName.LOG_LOSS: 0.5})
 PROFILE = Profile(

@@ -3,8 +3,7 @@
 import pytest
 
 from app.gateway.metrics import Metrics
-from app.services.serving.asking import _buckets, parse_metrics
-from app.services.serving.traffic import quantile_ms
+from app.services.serving.asking import _buckets, parse_metrics, quantile_ms
 
 
 def test_quantiles_come_out_of_the_histogram_over_all_projects() -> None:

@@ -9,7 +9,7 @@ from app.services.workspaces import OpenProject
 if TYPE_CHECKING:
     import pandas as pd
 
-    from app.data.profile import Target
+    from app.data.target import Target
 
 
 def target_of(project: OpenProject, source: str, frame: "pd.DataFrame") -> "Target":
@@ -17,7 +17,7 @@ def target_of(project: OpenProject, source: str, frame: "pd.DataFrame") -> "Targ
 
     Feature code that fails does not stop an ingest: the profile says what it said.
     """
-    from app.data.profile import Target
+    from app.data.target import Target
 
     problem = project.file.problem
     name, task = problem.target, problem.task

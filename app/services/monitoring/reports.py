@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from app.learning.loader import LoadedModel
-    from app.monitoring.report import Observed, Report
+    from app.monitoring.observed import Observed
+    from app.monitoring.report import Report
     from app.monitoring.windows import Window
 
 
@@ -126,7 +127,7 @@ def _observe(
     """The answers that were given in a window; rows that no batch covers are answered now by the same version."""
     import numpy as np
 
-    from app.monitoring.report import Observed
+    from app.monitoring.observed import Observed
 
     problem = task.run.project.file.problem
     signature = model.signature

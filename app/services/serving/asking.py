@@ -77,8 +77,6 @@ def health(workspace: Workspace, *, timeout_s: float = 1.0) -> GatewayHealth:
         metrics = metrics_of(workspace, timeout_s=timeout_s)
     except TrainmasterError as error:
         return GatewayHealth(False, False, error.message)
-    from app.services.serving.traffic import quantile_ms
-
     document = json.loads(ready) if status in (200, 503) else {}
     name = "trainmaster_gateway"
     answers = metrics.get(f"{name}_requests_total", {})
@@ -190,6 +188,24 @@ def _call(
         raise Unavailable(f"the gateway does not answer ({type(error).__name__})", next_step="trainmaster up") from None
 
 
+def quantile_ms(buckets: Mapping[float, float], share: float) -> float | None:
+    """The quantile of cumulative buckets (bounds in seconds) in milliseconds, straight within its bucket.
+
+    >>> quantile_ms({0.001: 5, 0.002: 10, float("inf"): 10}, 0.5), quantile_ms({}, 0.5)
+    (1.0, None)
+    """
+    wanted = share * max(buckets.values(), default=0.0)
+    if wanted <= 0:
+        return None
+    low, below = 0.0, 0.0
+    for bound, count in sorted(buckets.items()):
+        if count >= wanted:
+            inside = (wanted - below) / (count - below) if count > below else 1.0
+            return (low + (bound - low) * inside) * 1000 if bound != float("inf") else low * 1000
+        low, below = bound, count
+    return None
+
+
 __all__ = [
     "ActiveDeployment",
     "GatewayHealth",
@@ -200,4 +216,5 @@ __all__ = [
     "health",
     "metrics_of",
     "parse_metrics",
+    "quantile_ms",
 ]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.domain.workspace import Workspace
-from app.services.serving.asking import metrics_of
+from app.services.serving.asking import metrics_of, quantile_ms
 
 NAME = "trainmaster_gateway"
 
@@ -94,24 +94,6 @@ def between(before: Counters, after: Counters) -> Traffic:
     )
 
 
-def quantile_ms(buckets: Mapping[float, float], share: float) -> float | None:
-    """The quantile of cumulative buckets (bounds in seconds) in milliseconds, straight within its bucket.
-
-    >>> quantile_ms({0.001: 5, 0.002: 10, float("inf"): 10}, 0.5), quantile_ms({}, 0.5)
-    (1.0, None)
-    """
-    wanted = share * max(buckets.values(), default=0.0)
-    if wanted <= 0:
-        return None
-    low, below = 0.0, 0.0
-    for bound, count in sorted(buckets.items()):
-        if count >= wanted:
-            inside = (wanted - below) / (count - below) if count > below else 1.0
-            return (low + (bound - low) * inside) * 1000 if bound != float("inf") else low * 1000
-        low, below = bound, count
-    return None
-
-
 def labelled(text: str) -> dict[str, str]:
     """The labels of a metric; our own names hold neither quotes nor commas.
 
@@ -131,4 +113,4 @@ def _by_two(series: Mapping[str, float], second: str) -> dict[tuple[str, str], f
     return found
 
 
-__all__ = ["Counters", "Traffic", "between", "counters", "labelled", "look", "quantile_ms"]
+__all__ = ["Counters", "Traffic", "between", "counters", "labelled", "look"]

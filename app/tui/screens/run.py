@@ -78,9 +78,7 @@ class RunScreen(PlaceScreen):
 
     def load(self, reader: Reader, wish: str) -> Body:
         """All of it; a log is read to its last lines."""
-        from app.tui.screens.runs import preview_of
-
-        summary = preview_of(reader, wish)
+        summary = preview.of(reader, wish)
         key = summary.detail.row.key
         last = summary.log[-1].seq if summary.log else -1
         log = tuple(log_lines_of(reader, key, after_seq=last - MOST_LOG_LINES, limit=MOST_LOG_LINES))

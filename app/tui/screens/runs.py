@@ -8,20 +8,12 @@ from textual.containers import Horizontal
 
 from app.domain.errors import Usage
 from app.store.queries.runs import (
-    LogRow,
-    RunDetail,
     RunFilter,
     RunRow,
-    SampleRow,
-    TaskRow,
     baseline_of,
     count_of_runs,
-    last_log_lines_of,
     page_of_runs,
-    resources_of,
-    run_detail,
     run_filter,
-    tasks_of,
 )
 from app.store.queries.seek import cursor_at
 from app.store.reader import Reader
@@ -29,6 +21,7 @@ from app.tui import parts, preview, words
 from app.tui.grid import Column, Grid, Row, Window
 from app.tui.lines import Line, line
 from app.tui.panel import Panel
+from app.tui.preview import Preview
 from app.tui.run_asks import ask_again, ask_edit
 from app.tui.screens.compare import CompareScreen
 from app.tui.screens.place import PlaceScreen
@@ -57,16 +50,6 @@ class Wish:
     descending: bool
     top: int
     chosen: str | None
-
-
-@dataclass(frozen=True)
-class Preview:
-    """What the pane at the right shows."""
-
-    detail: RunDetail
-    tasks: tuple[TaskRow, ...]
-    log: tuple[LogRow, ...]
-    samples: tuple[SampleRow, ...]
 
 
 @dataclass(frozen=True)
@@ -119,7 +102,7 @@ class RunsScreen(PlaceScreen):
             self._page = (rows, self._load_page(reader, wish))
         body = self._page[1]
         chosen = wish.chosen if wish.chosen is not None else body.rows[0].key if body.rows else None
-        return replace(body, preview=preview_of(reader, chosen)) if chosen and not body.wrong else body
+        return replace(body, preview=preview.of(reader, chosen)) if chosen and not body.wrong else body
 
     def _load_page(self, reader: Reader, wish: Wish) -> Body:
         everything = count_of_runs(reader)
@@ -303,16 +286,6 @@ class RunsScreen(PlaceScreen):
         if run is not None:
             self.app.copy_to_clipboard(run.key)
             self.control.say(f"copied {run.key}")
-
-
-def preview_of(reader: Reader, key: str) -> Preview:
-    """What the ledger knows of one run, briefly."""
-    return Preview(
-        run_detail(reader, key),
-        tuple(tasks_of(reader, key)),
-        tuple(last_log_lines_of(reader, key, limit=40)),
-        tuple(resources_of(reader, key)[-240:]),
-    )
 
 
 def row_of(run: RunRow, now: Any, glyphs: Any) -> Row:
