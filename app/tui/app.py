@@ -429,4 +429,5 @@ def run(workspace: Workspace) -> int:
 __all__ = ["ControlRoom", "run"]
 
 
+gc.freeze()  # or the first thing that is made would search all that was imported
 gc.enable()
