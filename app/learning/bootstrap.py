@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.learning.metrics import MOST_NUMBERS, Scorer
+from app.learning.metrics import MOST_NUMBERS, Ask, Scorer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,7 +127,9 @@ class Resamples:
             return {name: {} for name in scorers}
         codes = self.codes if rows is None else self.codes[rows]
         few = self.blocks <= self.count  # then sums of blocks, made once, are less work than weights of rows
-        asks = {name: one.of_blocks(codes, self.blocks) for name, one in scorers.items()} if few else scorers
+        asks: Mapping[str, Ask] = scorers
+        if few:
+            asks = {name: one.of_blocks(codes, self.blocks) for name, one in scorers.items()}
         parts: dict[str, dict[str, list[Floats]]] = {name: {} for name in scorers}
         for weights in [self.counts] if few else self.weights(rows):
             for name, ask in asks.items():

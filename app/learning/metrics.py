@@ -9,7 +9,7 @@ Where rows are drawn in few blocks (`Scorer.of_blocks`), sums are made once a bl
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Protocol, Self
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 Codes = np.ndarray[Any, np.dtype[np.int64]]
 Weights = np.ndarray[Any, Any]
 Finish = Callable[[Floats], dict[str, Floats]]
+Ask = Callable[[Weights], dict[str, Floats]]
 CLIP = 1e-15
 MOST_NUMBERS = 1_500_000
 """Numbers that are in memory at a time."""
@@ -36,7 +37,9 @@ class Scorer:
     {'auc': array([1.])}
     """
 
-    def __init__(self, names: tuple[str, ...], means: "Means | None", ranks: "Ranked | None" = None) -> None:
+    def __init__(
+        self, names: tuple[str, ...], means: "Means | None", ranks: "Ranks | RanksOfBlocks | None" = None
+    ) -> None:
         self._names, self._means, self._ranks = names, means, ranks
 
     def __call__(self, weights: Weights) -> dict[str, Floats]:
@@ -48,7 +51,7 @@ class Scorer:
                     found[name] = ask(weights)
         return {name: found[name] for name in self._names}
 
-    def of_blocks(self, codes: Codes, blocks: int) -> "Scorer":
+    def of_blocks(self, codes: Codes, blocks: int) -> Ask:
         """The same metrics for weights of (resamples, blocks); `codes` is the block of each row."""
         means = None if self._means is None else self._means.of_blocks(codes, blocks)
         ranks = RanksOfBlocks(self._ranks, codes, blocks) if isinstance(self._ranks, Ranks) else None
@@ -70,24 +73,12 @@ class Means:
             sums, sizes = weights.astype(np.float64) @ self._sums, weights.astype(np.float64) @ self._sizes
         return self._finish(_share(sums.T.astype(np.float64), sizes))
 
-    def of_blocks(self, codes: Codes, blocks: int) -> Self:
+    def of_blocks(self, codes: Codes, blocks: int) -> "Means":
         """The same metrics from the sums of blocks."""
         sums = np.zeros((blocks, self._sums.shape[1]))
         for at, column in enumerate(self._sums.T):
             sums[:, at] = np.bincount(codes, column, blocks)
-        return type(self)(sums, self._finish, np.bincount(codes, minlength=blocks).astype(np.float64))
-
-
-class Ranked(Protocol):
-    """What an order of scores can say of weightings."""
-
-    def auc(self, weights: Weights) -> Floats:
-        """The area under the ROC curve of each weighting."""
-        ...
-
-    def average_precision(self, weights: Weights) -> Floats:
-        """The average precision of each weighting."""
-        ...
+        return Means(sums, self._finish, np.bincount(codes, minlength=blocks).astype(np.float64))
 
 
 def auc(truth: Floats, score: Floats) -> float:
@@ -278,4 +269,4 @@ def _share(part: Any, whole: Any) -> Floats:
     return out
 
 
-__all__ = ["BINS", "Ranks", "Scorer", "auc", "scorer"]
+__all__ = ["BINS", "MOST_NUMBERS", "Ask", "Ranks", "Scorer", "auc", "scorer"]
