@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import Protocol, Self
 
 import numpy as np
@@ -135,38 +137,44 @@ class Whole:
 
 
 def with_features(
-    spine: Spine, tables: Iterable[Pinned], labels: Labels, source: Source | None = None
+    spine: Spine, tables: Iterable[Pinned], labels: Labels, source: Source | None = None, *, threads: int = 1
 ) -> tuple[pd.DataFrame, list[tuple[str, ViewColumn]]]:
-    """The spine with the columns of every view beside it, as known at its event time."""
+    """The spine with the columns of every view beside it, as known at its event time; `threads` views at a time."""
     tables, source = list(tables), source or Whole()
-    parts: dict[str, pd.Series] = {str(name): spine.frame[name] for name in spine.frame.columns}
-    found: list[tuple[str, ViewColumn]] = []
     facts = Facts.of_tables(tables, source)
     keyed = _coded(spine.frame, tables, labels)
-    for table in tables:
-        found.extend((table.name, column) for column in table.columns)
-        if table.windows:
-            computed = windowed(keyed, table, labels, facts)
-            parts.update({str(name): computed[name] for name in computed.columns})
-            continue
-        stored = _stored(table, source)
-        rows = _typed(stored, table)
-        if table.event_time is not None and labels.event_time is not None:
-            at = as_of.positions(
-                keyed,
-                rows,
-                entity=table.entity,
-                spine_time=labels.event_time,
-                event_time=table.event_time,
-                created_time=table.created_time,
-                ttl=table.ttl,
-            )
-        elif all(stored[key].null_count == 0 and spine.stored[key].equals(stored[key]) for key in table.entity):
-            at = spine.places  # row by row the same keys, of which a view without time has each once
-        else:
-            at = as_of.by_entity(keyed, rows, entity=table.entity)
-        parts.update(_taken(rows, [column.name for column in table.columns], at, spine.frame.index))
+    parts: dict[str, pd.Series] = {str(name): spine.frame[name] for name in spine.frame.columns}
+    with ThreadPoolExecutor(threads, "join") as pool:  # most of it is numpy and Arrow, which leave the interpreter
+        for columns in pool.map(lambda table: _joined(spine, keyed, table, labels, facts, source), tables):
+            parts.update(columns)
+    found = [(table.name, column) for table in tables for column in table.columns]
     return pd.DataFrame(parts, copy=False), found
+
+
+def _joined(
+    spine: Spine, keyed: pd.DataFrame, table: Pinned, labels: Labels, facts: "Facts", source: Source
+) -> dict[str, pd.Series]:
+    """The columns of one view, as known at each row of the spine."""
+    if table.windows:
+        computed = windowed(keyed, table, labels, facts)
+        return {str(name): computed[name] for name in computed.columns}
+    stored = _stored(table, source)
+    rows = _typed(stored, table)
+    if table.event_time is not None and labels.event_time is not None:
+        at = as_of.positions(
+            keyed,
+            rows,
+            entity=table.entity,
+            spine_time=labels.event_time,
+            event_time=table.event_time,
+            created_time=table.created_time,
+            ttl=table.ttl,
+        )
+    elif all(stored[key].null_count == 0 and spine.stored[key].equals(stored[key]) for key in table.entity):
+        at = spine.places  # row by row the same keys, of which a view without time has each once
+    else:
+        at = as_of.by_entity(keyed, rows, entity=table.entity)
+    return _taken(rows, [column.name for column in table.columns], at, spine.frame.index)
 
 
 def _taken(rows: pd.DataFrame, columns: Sequence[str], at: as_of.Positions, index: pd.Index) -> dict[str, pd.Series]:
@@ -204,6 +212,7 @@ class Facts:
     needed: Mapping[tuple[Path, int], tuple[str, ...]]
     source: Source
     _read: dict[tuple[Path, int], tuple[pd.DataFrame, dict[str, as_of.Codes]]] = field(default_factory=dict)
+    _one: Lock = field(default_factory=Lock)
 
     @classmethod
     def of_tables(cls, tables: Iterable[Pinned], source: Source | None = None) -> Self:
@@ -221,9 +230,10 @@ class Facts:
     def of_table(self, table: Pinned) -> tuple[pd.DataFrame, dict[str, as_of.Codes]]:
         """The rows of one table and the numbers of its key columns so far, for one spine."""
         key = (table.folder, table.version)
-        if key not in self._read:
-            self._read[key] = (self.source.read(table, self.needed[key]).to_pandas(), {})
-        return self._read[key]
+        with self._one:
+            if key not in self._read:
+                self._read[key] = (self.source.read(table, self.needed[key]).to_pandas(), {})
+            return self._read[key]
 
 
 def windowed(spine: pd.DataFrame, table: Pinned, labels: Labels, facts: Facts | None = None) -> pd.DataFrame:

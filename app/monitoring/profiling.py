@@ -16,7 +16,7 @@ from app.monitoring.calibration import Calibration
 from app.monitoring.estimate import estimate_reference
 from app.monitoring.multivariate import ROWS, Sample, own_limit
 from app.monitoring.reference import NumberBins
-from app.monitoring.sketch import sketch_from_json, sketch_of
+from app.monitoring.sketch import sketch_from_json, sketch_of_ordered
 from app.monitoring.tally import Statistic
 from app.monitoring.trees import Fit
 
@@ -58,7 +58,7 @@ def number_profile(values: Numbers) -> dict[str, object]:
         "edges": edges.tolist(),
         "shares": (counts / total).tolist(),
         "missing": float(1 - len(present) / total),
-        "sketch": sketch_of(present).as_json(),
+        "sketch": sketch_of_ordered(present).as_json(),
     }
 
 

@@ -115,7 +115,11 @@ def sketch_of(values: Numbers) -> Sketch:
     >>> sketch_of(np.array([2.0, np.nan, 1.0, 2.0])).points.tolist()
     [1.0, 2.0]
     """
-    ordered = np.sort(values[np.isfinite(values)])
+    return sketch_of_ordered(np.sort(values[np.isfinite(values)]))
+
+
+def sketch_of_ordered(ordered: Numbers) -> Sketch:
+    """The sketch of finite values that ascend already."""
     rows = len(ordered)
     if rows == 0:
         return Sketch(np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64))
@@ -155,4 +159,4 @@ def _unpacked(text: object, kind: str) -> NDArray[Any]:
     return np.frombuffer(content, dtype=kind)
 
 
-__all__ = ["Sketch", "sketch_from_json", "sketch_of"]
+__all__ = ["Sketch", "sketch_from_json", "sketch_of", "sketch_of_ordered"]

@@ -40,13 +40,6 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, learned: Learn
     kind, truth, quantile = divided.signature.task, divided.test_target, task.run.project.file.problem.quantile
     calibration = calibrate(task, divided, fitted)
     model = LoadedModel(pack(task, pulled, divided, fitted, calibration=calibration))
-    predicted = model.predict_matrix(divided.test)
-    metrics = judging.evaluate(kind, truth, predicted, quantile=quantile)
-    classes = len(divided.signature.classes)
-    constant = judging.baseline(kind, divided.train_target, len(truth), classes, quantile=quantile)
-    base = judging.evaluate(kind, truth, constant, quantile=quantile)
-    rival = judge_production(task, divided)
-    task.progress(1, STEPS, "model, baseline and production judged")
     with ThreadPoolExecutor(1, "beside") as beside:  # what LightGBM computes leaves the interpreter to the main thread
         asked = beside.submit(
             explain.importances,
@@ -57,6 +50,13 @@ def evaluate(task: TaskContext, pulled: Pulled, divided: Divided, learned: Learn
             quantile=quantile,
             seed=run.project.file.evaluation.seed,
         )
+        predicted = model.predict_matrix(divided.test)
+        metrics = judging.evaluate(kind, truth, predicted, quantile=quantile)
+        classes = len(divided.signature.classes)
+        constant = judging.baseline(kind, divided.train_target, len(truth), classes, quantile=quantile)
+        base = judging.evaluate(kind, truth, constant, quantile=quantile)
+        rival = judge_production(task, divided)
+        task.progress(1, STEPS, "model, baseline and production judged")
         reference = beside.submit(
             lambda: reference_of(
                 task,

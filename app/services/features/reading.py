@@ -91,6 +91,7 @@ def training_frame(
     raises BadInput when none has one. Raises NotFound for an unknown version, Damaged for one whose files are gone.
     """
     from app.features import join
+    from app.learning.openmp import usable_threads
 
     info = _one(store, feature_set_id)
     names = [name for name in info.views if not info.views[name].get("is_spine")]
@@ -102,7 +103,7 @@ def training_frame(
     rows = join.spine_rows(join.Pinned.of_record(spine_name, folder, spine), problem, window)
     if labelled_only:
         rows = join.labelled(rows, problem.target)
-    frame, columns = join.with_features(rows, tables.values(), problem)
+    frame, columns = join.with_features(rows, tables.values(), problem, threads=usable_threads())
     return TrainingFrame(
         frame,
         [FeatureColumn(column.name, column.kind, view) for view, column in columns],
