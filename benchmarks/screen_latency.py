@@ -21,6 +21,8 @@ ROUNDS = 8
 KEYS = 120
 PLACES = {"5": "Registry", "6": "Serving", "9": "CI/CD"}
 """Where keys are also measured, beside Runs."""
+VISITS = 9
+"""Places, the first of which is open at the start."""
 
 
 def run() -> list[Result]:
@@ -44,6 +46,7 @@ def run() -> list[Result]:
             writer.start()
             latencies = sorted(_key_latencies(folder, "3"))
             elsewhere = {name: sorted(_key_latencies(folder, place)) for place, name in PLACES.items()}
+            new, known = _visits(folder)
             stop.set()
             writer.join()
     pairs = list(zip(empty, first, data, strict=True))  # what disturbs the machine disturbs both of a pair
@@ -60,6 +63,8 @@ def run() -> list[Result]:
             at_most(f"key to frame in {name}, p95 of {len(seen)}", seen[int(len(seen) * 0.95)], "ms", 33)
             for name, seen in elsewhere.items()
         ),
+        at_most(f"key to frame of a place never seen, slowest of {len(new)}", max(new), "ms", 200),
+        at_most(f"key to frame of a place seen before, slowest of {len(known)}", max(known), "ms", 50),
     ]
 
 
@@ -123,6 +128,14 @@ def _key_latencies(folder: str, place: str) -> list[float]:
     moves = ["j", "j", "\x1b[6~", "k", "j", "\x1b[5~"] * (KEYS // 6)
     _, found = _terminal(folder, "room", [place, *moves], settle_s=1.0)
     return list(found["latencies_ms"][1:])
+
+
+def _visits(folder: str) -> tuple[list[float], list[float]]:
+    """Latencies of the first visit to each place and of the visits after it, in ms."""
+    places = [str(place) for place in range(1, VISITS + 1)]
+    _, found = _terminal(folder, "room", [*places[1:], *places, *places], settle_s=1.0)
+    seen = list(found["latencies_ms"])
+    return seen[: VISITS - 1], seen[VISITS - 1 :]
 
 
 def _terminal(folder: str, kind: str, keys: list[str], *, settle_s: float) -> tuple[float, dict[str, Any]]:

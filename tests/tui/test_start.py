@@ -28,3 +28,14 @@ def test_importing_the_screen_loads_nothing_heavy() -> None:
     )
 
     assert done.stdout.strip() == "[]"
+
+
+def test_a_key_just_after_an_update_is_drawn_at_once() -> None:
+    code = "import app.tui.app; from textual.constants import MAX_FPS; print(MAX_FPS)"
+
+    def frames(environment: dict[str, str]) -> int:
+        given = {"PYTHONPATH": str(ROOT), **environment}
+        return int(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=given).stdout)
+
+    assert frames({}) == 240
+    assert frames({"TEXTUAL_FPS": "30"}) == 30
