@@ -75,3 +75,15 @@ def test_a_fit_whose_process_is_killed_says_so_and_one_that_is_interrupted_leave
         fitted_apart(endless, on_wait=interrupt)
 
     assert of_fits() == []
+
+
+def test_the_process_of_a_lightgbm_fit_loads_neither_pandas_nor_scikit_learn() -> None:
+    for earlier in of_fits():
+        earlier.kill()
+        earlier.wait(10)
+
+    fitted_apart(PLAIN)
+
+    loaded = [found.path for child in of_fits() for found in child.memory_maps()]
+    assert any("lib_lightgbm" in path for path in loaded)
+    assert not [path for path in loaded if "/pandas/" in path or "/sklearn/" in path]
