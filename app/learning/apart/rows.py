@@ -52,7 +52,7 @@ def mapped(descriptor: int) -> tuple[pa.Table, Floats]:
     whole = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(content))).read_all()
     last = whole.num_columns - 1
     target = np.from_dlpack(whole.column(last).combine_chunks())  # `to_numpy` would load pandas first
-    return whole.remove_column(last), target
+    return whole.remove_column(last), np.asarray(target, dtype=np.float64)
 
 
 __all__ = ["mapped", "written"]
