@@ -24,7 +24,8 @@ from app.services.workspaces import OpenProject, make_workspace, open_project, o
 from benchmarks import Result, at_most
 
 ROUNDS = 300
-TURNS = 3
+TURNS = 5
+WHOLE_TURNS = 2
 BAR = 1.25
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "sample_data" / "flights"
@@ -32,7 +33,7 @@ ENVIRONMENT = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": str(ROO
 
 
 def run() -> list[Result]:
-    """Seconds of both in turn (best of three) and their ratio; bar: 1.25."""
+    """Seconds of both in turn, and the median of their ratios: what disturbs the machine disturbs both of a turn."""
     with tempfile.TemporaryDirectory() as folder:
         project = _raw(Path(folder) / "workspace")
         for name in ("ingest", "features"):
@@ -42,16 +43,19 @@ def run() -> list[Result]:
         for turn in range(TURNS):
             bare.append(_seconds(["-m", "benchmarks.training_bare", job]))
             ours.append(_seconds([*_flow("train"), "--set", f"rounds={ROUNDS}"], project))
-            whole.append(_seconds(_flow("pipeline"), _raw(Path(folder) / f"raw{turn}")))
-    ratio = min(ours)[0] / min(bare)[0]
-    work = statistics.median(cpu for _, cpu in ours) / statistics.median(cpu for _, cpu in bare)
+            if turn < WHOLE_TURNS:
+                whole.append(_seconds(_flow("pipeline"), _raw(Path(folder) / f"raw{turn}")))
+    wall, work = (
+        statistics.median(mine[at] / theirs[at] for mine, theirs in zip(ours, bare, strict=True)) for at in (0, 1)
+    )
     return [
-        Result(f"train flow, {rows:,} rows x {ROUNDS} rounds, whole process", min(ours)[0], "s"),
-        Result("bare LightGBM on the same columns, whole process", min(bare)[0], "s"),
-        Result("train flow against bare LightGBM (CPU seconds, medians)", work, "x"),
+        Result(f"train flow, {rows:,} rows x {ROUNDS} rounds, whole process, best of {TURNS}", min(ours)[0], "s"),
+        Result(f"bare LightGBM on the same columns, whole process, best of {TURNS}", min(bare)[0], "s"),
         Result("whole pipeline from the raw files, whole process", min(whole)[0], "s"),
         Result("whole pipeline against bare LightGBM (best of each)", min(whole)[0] / min(bare)[0], "x"),
-        at_most("train flow against bare LightGBM (best of each)", ratio, "x", BAR),
+        Result("train flow against bare LightGBM (best of each)", min(ours)[0] / min(bare)[0], "x"),
+        Result("train flow against bare LightGBM (CPU seconds, median of turns)", work, "x"),
+        at_most("train flow against bare LightGBM (median of turns)", wall, "x", BAR),
     ]
 
 

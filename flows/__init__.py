@@ -1,1 +1,5 @@
 """Prefect flows: order, retries, nothing else."""
+
+from app.domain.processes import import_quickly
+
+import_quickly()

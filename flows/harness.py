@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from app.domain.errors import Busy, TrainmasterError, Unavailable
-from app.domain.processes import end_quickly, prepare
+from app.domain.processes import end_quickly, imported, prepare
 from app.domain.states import CauseKind, RunState
 from app.domain.workspace import Workspace
 from app.services.running import Cancelled, RunContext, TaskContext, first_line, running
@@ -292,6 +292,7 @@ def main(made: TrainmasterFlow) -> None:
     """The command line of a flow's module: `python -m flows.train --project NAME`, no server needed."""
     from flows.command import run_command
 
+    imported()
     end_quickly()
     sys.exit(run_command(made, sys.argv[1:]))
 

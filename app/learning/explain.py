@@ -102,18 +102,23 @@ def _permuted(
     generator: np.random.Generator,
 ) -> list[float]:
     rows = _sample(generator, len(matrix), SHUFFLED_ROWS)
-    part, wanted = np.array(matrix[rows], order="F"), truth[rows]
+    part, wanted = np.ascontiguousarray(matrix[rows]), truth[rows]
+    answers = model.predict_matrix(part)
 
-    def score() -> float:
-        ask = scorer(model.signature.task, wanted, model.predict_matrix(part), quantile=quantile, only=metric)
+    def score(predicted: Floats) -> float:
+        ask = scorer(model.signature.task, wanted, predicted, quantile=quantile, only=metric)
         return float(ask(np.ones((1, len(wanted))))[metric][0])
 
-    whole, costs = score(), []
+    whole, costs = score(answers), []
     for column in range(part.shape[1]):
-        kept = part[:, column].copy()
-        part[:, column] = kept[generator.permutation(len(kept))]
-        cost = float(metric.gain(whole, over=score()))
-        part[:, column] = kept
+        kept = part[:, column]
+        given = kept[generator.permutation(len(kept))]
+        moved = np.flatnonzero((given != kept) & ~(np.isnan(given) & np.isnan(kept)))  # the others keep their answer
+        changed, predicted = part[moved], answers.copy()
+        changed[:, column] = given[moved]
+        if len(moved):
+            predicted[moved] = model.predict_matrix(changed)
+        cost = float(metric.gain(whole, over=score(predicted)))
         costs.append(cost if np.isfinite(cost) else 0.0)
     return costs
 

@@ -5,6 +5,7 @@ import importlib
 import os
 import sys
 
+from app.domain.processes import imported
 from app.orchestration.deployments import FLOWS
 
 MODULES = (
@@ -36,7 +37,7 @@ def preload() -> None:
             sys.stderr.write(f"preload: {module}: {type(error).__name__}: {error}\n")
     _warm()
     gc.collect()
-    gc.freeze()  # what is shared with the children is not copied by their collector
+    imported()  # what is shared with the children is not copied by their collector
 
 
 def _warm() -> None:
