@@ -7,9 +7,8 @@ from collections.abc import MutableMapping
 BEFORE_LIBRARIES = {"OMP_WAIT_POLICY": "PASSIVE", "ARROW_DEFAULT_MEMORY_POOL": "system"}
 """OpenMP threads sleep at their barriers (a fit beside a busy process: 0.2 s, not 12.4 s). Arrow takes the system's
 allocator (Parquet of 3 million rows: 0.8 s and 470 MB, not 3.2 s and 830 MB)."""
-
-
 WHILE_LOADING = 50_000
+"""New objects between two searches for garbage while libraries are loaded."""
 AS_PYTHON_DOES = gc.get_threshold()
 
 
@@ -27,7 +26,7 @@ def prepare(environment: MutableMapping[str, str]) -> None:
 
 
 def import_quickly() -> None:
-    """Search for garbage seldom while libraries are loaded: what imports make stays (a training: 0.3 s)."""
+    """Search for garbage seldom while libraries are loaded: what imports make stays (a training: 0.2 s)."""
     gc.set_threshold(WHILE_LOADING, *gc.get_threshold()[1:])
 
 
